@@ -1,0 +1,412 @@
+"""What goes into a supervisor's machine and what comes out of it.
+
+Events are reported by whoever carries out the steps. A child is named by its name and by
+its *run*, a number that the machine gives each start; an event of another run is an old
+one and is ignored (T6).
+"""
+
+from enum import Enum
+from typing import Literal, TypeAlias
+
+from attrs import frozen
+
+from regrow.errors import RegrowError
+
+from .exits import Exit
+from .specs import ChildSpec
+
+__all__ = [
+    "AbandonCall",
+    "Answer",
+    "Ask",
+    "Begin",
+    "CancelStart",
+    "CancelTimer",
+    "ChildCounts",
+    "ChildInfo",
+    "ChildUp",
+    "ClosePlace",
+    "CountChildren",
+    "DeleteChild",
+    "Drain",
+    "Ending",
+    "Event",
+    "Exited",
+    "Finished",
+    "GetChildSpec",
+    "Ignored",
+    "Outcome",
+    "RemovePlace",
+    "Reply",
+    "Request",
+    "RestartChild",
+    "RestartDecided",
+    "StartChild",
+    "StartFailed",
+    "StartNewChild",
+    "StartTimer",
+    "Started",
+    "Step",
+    "StopChild",
+    "StopRequested",
+    "TerminateChild",
+    "TimerDue",
+    "Up",
+    "WhichChildren",
+]
+
+
+# ---------------------------------------------------------------- requests of callers
+
+
+@frozen
+class StartNewChild:
+    """`start_child`: a child added at run time (S14)."""
+
+    spec: ChildSpec
+
+
+@frozen
+class TerminateChild:
+    """`terminate_child` (S15)."""
+
+    name: str
+
+
+@frozen
+class RestartChild:
+    """`restart_child` (S16)."""
+
+    name: str
+
+
+@frozen
+class DeleteChild:
+    """`delete_child` (S17)."""
+
+    name: str
+
+
+@frozen
+class GetChildSpec:
+    """`get_child_spec` (S18)."""
+
+    name: str
+
+
+@frozen
+class WhichChildren:
+    """`which_children` (S19)."""
+
+
+@frozen
+class CountChildren:
+    """`count_children` (S20)."""
+
+
+Request: TypeAlias = (
+    StartNewChild
+    | TerminateChild
+    | RestartChild
+    | DeleteChild
+    | GetChildSpec
+    | WhichChildren
+    | CountChildren
+)
+
+
+@frozen
+class ChildInfo:
+    """One child as its supervisor sees it.
+
+    Attributes:
+        name: Unique among its siblings.
+        status: `stopped` is OTP's `undefined`: known, but not running.
+        kind: OTP's type of the child.
+    """
+
+    name: str
+    status: Literal["running", "restarting", "stopped"]
+    kind: Literal["worker", "supervisor"]
+
+
+@frozen
+class ChildCounts:
+    """How many children a supervisor has (S20).
+
+    Attributes:
+        specs: All that it knows.
+        active: Those that run.
+        supervisors: Known ones that are supervisors, running or not.
+        workers: Known ones that are not, running or not.
+    """
+
+    specs: int
+    active: int
+    supervisors: int
+    workers: int
+
+
+@frozen
+class ChildUp:
+    """Answer to `start_child` and `restart_child`: the child has been started.
+
+    Attributes:
+        name: The child.
+        ignored: Whether its start was ignored, so that it does not run (S9).
+    """
+
+    name: str
+    ignored: bool = False
+
+
+Answer: TypeAlias = (
+    ChildUp | ChildSpec | tuple[ChildInfo, ...] | ChildCounts | RegrowError | None
+)
+
+
+# ------------------------------------------------------------------------- events in
+
+
+@frozen
+class Begin:
+    """Start the declared children, in order."""
+
+
+@frozen
+class Started:
+    """The child is up."""
+
+    name: str
+    run: int
+
+
+@frozen
+class StartFailed:
+    """The child did not come up, and nothing of it is left (S13)."""
+
+    name: str
+    run: int
+    error: BaseException
+
+
+@frozen
+class Ignored:
+    """The child chose not to run (S9)."""
+
+    name: str
+    run: int
+
+
+@frozen
+class Exited:
+    """The child, which had been up, has ended and nothing of it is left."""
+
+    name: str
+    run: int
+    exit: Exit
+
+
+@frozen
+class TimerDue:
+    """The delay of a restart is over."""
+
+    name: str
+    token: int
+
+
+@frozen
+class StopRequested:
+    """Stop all children and finish.
+
+    Attributes:
+        final: Whether the supervisor is not coming back, so that places close.
+    """
+
+    final: bool
+
+
+@frozen
+class Drain:
+    """The whole tree is stopping: restart and start nothing more (T17)."""
+
+
+@frozen
+class Ask:
+    """A caller's request; it waits in line (S22)."""
+
+    ticket: int
+    request: Request
+
+
+@frozen
+class AbandonCall:
+    """The caller has given up: skip the request, cancel a start under way for it (D6)."""
+
+    ticket: int
+
+
+Event: TypeAlias = (
+    Begin
+    | Started
+    | StartFailed
+    | Ignored
+    | Exited
+    | TimerDue
+    | StopRequested
+    | Drain
+    | Ask
+    | AbandonCall
+)
+
+
+# ------------------------------------------------------------------------- steps out
+
+
+@frozen
+class StartChild:
+    """Start it; report `Started`, `StartFailed` or `Ignored`, and `Exited` after `Started`."""
+
+    name: str
+    run: int
+
+
+@frozen
+class CancelStart:
+    """Cancel the start under way; report how it ended all the same."""
+
+    name: str
+    run: int
+
+
+@frozen
+class StopChild:
+    """Tell it to stop, cut it when its time is up, report `Exited`.
+
+    Attributes:
+        name: The child.
+        run: Which start of it.
+        final: Whether it will not come back by itself: its place closes now.
+    """
+
+    name: str
+    run: int
+    final: bool
+
+
+@frozen
+class ClosePlace:
+    """The child stays down until somebody asks for it: its place closes."""
+
+    name: str
+
+
+@frozen
+class RemovePlace:
+    """The child is forgotten: its place closes and goes."""
+
+    name: str
+
+
+@frozen
+class StartTimer:
+    """Report `TimerDue` in *delay* seconds."""
+
+    name: str
+    token: int
+    delay: float
+
+
+@frozen
+class CancelTimer:
+    """The timer is no longer wanted."""
+
+    name: str
+    token: int
+
+
+@frozen
+class Reply:
+    """Answer a request."""
+
+    ticket: int
+    answer: Answer
+
+
+@frozen
+class Up:
+    """Every declared child has had its start: the supervisor itself is up."""
+
+
+@frozen
+class RestartDecided:
+    """A child will be restarted; told before anything is done about it.
+
+    Attributes:
+        name: The child that failed.
+        attempt: Failures counted against its limit so far, this one included.
+        delay: Seconds until the restart.
+        error: What it failed of, if there was an exception.
+    """
+
+    name: str
+    attempt: int
+    delay: float
+    error: BaseException | None
+
+
+class Outcome(Enum):
+    """Why a supervisor ended."""
+
+    STOPPED = "stopped"
+    AUTO_SHUTDOWN = "auto_shutdown"
+    GAVE_UP = "gave_up"
+    START_FAILED = "start_failed"
+
+
+@frozen
+class Ending:
+    """The supervisor has decided to end; told before any child is stopped.
+
+    Attributes:
+        outcome: Why.
+        error: What its parent will see, where it failed.
+        child: The child whose end brought it about; `""` where there is none.
+    """
+
+    outcome: Outcome
+    error: RegrowError | None
+    child: str = ""
+
+
+@frozen
+class Finished:
+    """No child is left.
+
+    Attributes:
+        outcome: Why it ended.
+        error: What its parent will see, where it failed.
+        busy: Seconds of its life that restarts took (D3).
+        waiting: Requests that were not begun, in order; they wait for the next life.
+    """
+
+    outcome: Outcome
+    error: RegrowError | None
+    busy: float
+    waiting: tuple[Ask, ...] = ()
+
+
+Step: TypeAlias = (
+    StartChild
+    | CancelStart
+    | StopChild
+    | ClosePlace
+    | RemovePlace
+    | StartTimer
+    | CancelTimer
+    | Reply
+    | Up
+    | RestartDecided
+    | Ending
+    | Finished
+)
