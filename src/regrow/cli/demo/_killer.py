@@ -18,8 +18,8 @@ from attrs import Factory, define, field, frozen
 
 from ._progress import Progress
 
-# How far a strike may wander from the moment at which a file is settled, in checkpoints:
-# far enough for a few files to be read, parsed and written meanwhile.
+# How far a strike may wander from the moment at which a file is settled, in
+# checkpoints: far enough for a few files to be read, parsed and written meanwhile.
 _WANDER: Final = 64
 
 
@@ -109,8 +109,8 @@ class Killer:
             await self._wait_living(path)
 
     async def _kill(self, path: str) -> None:
-        # A victim may end by itself before it reaches the checkpoint at which the strike
-        # would land, as a parser does over a bad file. Then its next life is struck.
+        # A victim may end by itself before the checkpoint at which the strike would
+        # land, as a parser does over a bad file. Then its next life is struck.
         landed = False
         while not landed:
             life = await self._wait_living(path)

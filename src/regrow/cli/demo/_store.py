@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from attrs import astuple, frozen
 
-from ._source import DeadLetter, Indexed, Outcome
+from ._source import Class, DeadLetter, Function, Import, Indexed, Outcome
 
 # Marks a file as one of ours, so that no other database is ever overwritten ("rgrw").
 _APPLICATION_ID: Final = 0x72677277
@@ -45,6 +45,22 @@ CREATE TABLE dead_letter (path PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
 """
 
 TABLES: Final = ("file", "function", "class", "import", "dead_letter")
+
+# Nothing but our own names goes into these: S608 looks for a user's text.
+_DELETE: Final = [f"DELETE FROM {table} WHERE path = ?" for table in TABLES]  # noqa: S608
+_SELECT: Final = {
+    # The key is the first column or the first two. The second never decides alone.
+    table: f"SELECT * FROM {table} ORDER BY 1, 2"  # noqa: S608
+    for table in TABLES
+}
+_INSERT: Final = {
+    "file": "INSERT INTO file VALUES (?, ?, ?)",
+    "function": "INSERT INTO function VALUES (?, ?, ?, ?, ?, ?)",
+    "class": "INSERT INTO class VALUES (?, ?, ?, ?, ?, ?)",
+    "import": "INSERT INTO import VALUES (?, ?, ?, ?, ?)",
+    "dead_letter": "INSERT INTO dead_letter VALUES (?, ?)",
+}
+_COUNT: Final = {table: f"SELECT count(*) FROM {table}" for table in TABLES}  # noqa: S608
 
 Row = tuple[str | bytes | int | None, ...]
 
@@ -77,8 +93,8 @@ class Store:
         """Make *outcome* all that is known of its file; on return it will last."""
         path = _key(outcome.path)
         with self._transaction():
-            for table in TABLES:
-                self._connection.execute(f"DELETE FROM {table} WHERE path = ?", [path])
+            for statement in _DELETE:
+                self._connection.execute(statement, [path])
             match outcome:
                 case Indexed():
                     self._insert("file", [(path, outcome.encoding, outcome.lines)])
@@ -105,18 +121,15 @@ class Store:
 
     def rows(self, table: str) -> Iterator[Row]:
         """All rows of one of `TABLES`, by key."""
-        order = "1" if table in {"file", "dead_letter"} else "1, 2"
-        yield from self._connection.execute(f"SELECT * FROM {table} ORDER BY {order}")
+        yield from self._connection.execute(_SELECT[table])
 
     def count(self, table: str) -> int:
         """How many rows one of `TABLES` has."""
-        (count,) = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+        (count,) = self._connection.execute(_COUNT[table]).fetchone()
         return int(count)
 
     def _insert(self, table: str, rows: list[Row]) -> None:
-        if rows:
-            places = ", ".join("?" * len(rows[0]))
-            self._connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+        self._connection.executemany(_INSERT[table], rows)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -160,7 +173,9 @@ def open_store(database: Path) -> Iterator[Store]:
 
 
 def _connect(database: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        database, isolation_level=None, check_same_thread=False
+    )
     # What is committed outlives a crash of this process. A power failure may cost the
     # last files, which an index that is made in seconds can bear.
     connection.execute("PRAGMA journal_mode = WAL")
@@ -176,7 +191,7 @@ def _is_index(database: Path) -> bool:
         return file.read(72)[68:] == _APPLICATION_ID.to_bytes(4, "big")
 
 
-def _rows(path: str | bytes, items: tuple[object, ...]) -> list[Row]:
+def _rows(path: str | bytes, items: Sequence[Function | Class | Import]) -> list[Row]:
     return [(path, i, *astuple(item)) for i, item in enumerate(items)]
 
 

@@ -4,9 +4,9 @@
     ├── writer                owns the SQLite file
     ├── parsers               one_for_one
     │   ├── parser-1 …        crash on files that do not parse
-    └── intake                rest_for_one: a coordinator without memory needs a new scan
+    └── intake                rest_for_one: a new coordinator needs a new scan
         ├── coordinator       hands out files, keeps the account
-        └── scanner           a service: finds the files, tells them once, and ends
+        └── scanner           a service: finds the files, tells of them, and ends
 
 Three habits make the index the same with and without crashes:
 
@@ -43,7 +43,7 @@ from regrow import (
     supervisor,
 )
 
-from ._killer import Killer, KilledError
+from ._killer import KilledError, Killer
 from ._progress import Account, Progress
 from ._source import DeadLetter, Indexed, Library, Outcome, index, reason
 from ._store import Settled, Store, open_store
@@ -56,12 +56,12 @@ TRIES: Final = 2
 COORDINATOR: Final = "demo/intake/coordinator"
 WRITER: Final = "demo/writer"
 
-# Crashes that the user of the demo has asked for say nothing about its health, so they
-# must not use up the supervisors' own intensity, which stays the default. Each actor has
-# a budget of its own instead. A parser's has no end, for a folder may hold nothing but
-# bad files, and yet its crashes do: TRIES a file, and the kills. The others crash only
-# when killed, so a few crashes more than there are kills are a real failure, like a full
-# disk. A millisecond's delay keeps even that from spinning.
+# Crashes that the user has asked for say nothing about the tree's health, so they must
+# not use up the supervisors' own intensity, which stays the default. Each actor has a
+# budget of its own instead. A parser's has no end, since a folder may hold nothing but
+# bad files; its crashes do have one, TRIES a file and the kills. The others crash only
+# when they are killed, so a few crashes more than kills are a real failure, such as a
+# full disk. A millisecond's delay keeps even that from spinning.
 _DELAY: Final = 0.001
 _UNPLANNED_CRASHES: Final = 3
 
@@ -116,9 +116,10 @@ class Writer(Actor):
 class Parser(Actor):
     """Parses one file at a time, and crashes when it cannot.
 
-    It does so in the event loop. Python's parser holds the interpreter's lock for all of
-    a file, so threads would block the loop for as long (at worst 0.15 s over the
-    standard library), and made the whole run a third slower.
+    It does so in the event loop, with a checkpoint before and after. Threads would help
+    nobody: Python's parser holds the interpreter's lock for the whole of a file, so the
+    loop stood still for as long (0.15 s at worst over the standard library), and all of
+    the work took a third longer.
     """
 
     library: Library
@@ -227,7 +228,11 @@ async def scan(library: Library, coordinator: Ref[Coordinator]) -> None:
 
 def actor_paths(workers: int) -> list[str]:
     """Where the actors of the tree are, all of which may be killed."""
-    return [WRITER, *(f"demo/parsers/{_parser(i)}" for i in range(workers)), COORDINATOR]
+    return [
+        WRITER,
+        *(f"demo/parsers/{_parser(i)}" for i in range(workers)),
+        COORDINATOR,
+    ]
 
 
 def indexer(
@@ -254,9 +259,7 @@ def indexer(
         killer,
         backoff=needed,
     )
-    scanner = child(
-        scan, library, coordinator.ref, name="scanner", restart="transient"
-    )
+    scanner = child(scan, library, coordinator.ref, name="scanner", restart="transient")
     return supervisor(
         "demo",
         writer,
