@@ -1,4 +1,4 @@
-"""Hypothesis profiles: `regrow` is loaded, `quick` is for suites that are only repeated.
+"""Hypothesis profiles: `regrow` is loaded; `quick` is for a suite that is repeated.
 
 Where the variable CI is set, both are derandomized, as Hypothesis has it.
 """
