@@ -148,6 +148,10 @@ class SupervisorMachine:
         """Restart attempts inside the window, as of the latest one."""
         return len(self._window.failures)
 
+    def spec_of(self, name: str) -> ChildSpec:
+        """Give the spec of the child called *name*, as `StartChild` names it."""
+        return self._children[name].spec
+
     def which_children(self) -> tuple[out.ChildInfo, ...]:
         """Give the children in start order (S19; OTP gives the reverse)."""
         return tuple(info(child) for child in self._children.values())
