@@ -4,6 +4,7 @@
     ├── SpecError (ValueError)             a tree is declared wrongly: mend the declaration
     ├── StartFailedError                   a child did not come up; the cause says why
     ├── StartTimeoutError                  a child was not up within its `start_timeout`
+    ├── StartCancelledError                a start was given up before the child was up
     ├── RestartLimitExceededError          a supervisor gave up
     ├── CallError                          a message got no answer
     │   ├── ActorCrashedError              the actor crashed on it; the cause is the crash
@@ -54,6 +55,7 @@ __all__ = [
     "RegrowError",
     "RestartLimitExceededError",
     "SpecError",
+    "StartCancelledError",
     "StartFailedError",
     "StartTimeoutError",
     "SupervisorCallError",
@@ -162,6 +164,17 @@ class StartTimeoutError(RegrowError):
         )
 
 
+class StartCancelledError(RegrowError):
+    """The start was given up: its supervisor was stopped, or its caller gave up."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"the start of {path!r} was given up: its supervisor is stopping, or the caller "
+            "of start_child gave up. Nothing of it is left."
+        )
+
+
 @frozen
 class Failure:
     """One failure that asked for a restart.
@@ -239,11 +252,13 @@ class CallError(RegrowError):
     Attributes:
         path: The place that the message was sent to.
         message: Name of the method, `""` for a request to a supervisor or tree.
+        origin: What stands for the tree that the place is in; `None` if unknown.
     """
 
     def __init__(self, path: str, message: str, text: str) -> None:
         self.path = path
         self.message = message
+        self.origin: object = None
         super().__init__(text)
 
 

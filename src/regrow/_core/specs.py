@@ -63,6 +63,10 @@ class ChildSpec:
     significant: bool = False
     backoff: Backoff | None = None
     start: StartType = "fail"
+    named: bool = field(default=True, repr=False)
+    """Whether the name was given; else it was made of the factory's."""
+    origin: "ChildSpec | None" = field(default=None, repr=False)
+    """The spec it was made of, to get a generated name (D9)."""
     findings: tuple[Finding, ...] = field(default=(), repr=False)
     """Faults seen when it was declared; the supervisor it is given to raises them."""
 

@@ -1,0 +1,196 @@
+"""Everything that happens in a tree, as typed values for its observers.
+
+Text is made of them at the edge. An event is told when the thing happens, in causal order:
+before anything that follows from it.
+"""
+
+from typing import Literal
+
+from attrs import frozen
+
+from regrow.errors import RestartLimitExceededError
+
+from .exits import ExitReason
+
+__all__ = [
+    "AnswerDiscarded",
+    "AutoShutdown",
+    "ChildExited",
+    "ChildIgnored",
+    "ChildRestarting",
+    "ChildStartFailed",
+    "ChildStarted",
+    "ChildStuck",
+    "DeadLetter",
+    "Event",
+    "MessagesDropped",
+    "PlaceClosed",
+    "RestartLimitExceeded",
+]
+
+Kind = Literal["worker", "supervisor"]
+
+
+@frozen
+class Event:
+    """What all events have.
+
+    Attributes:
+        path: The place it happened at; the root's path is its name.
+        incarnation: Which life of that place, from 1; 0 if it never had one.
+        at: Seconds on the run's clock (`trio.current_time()`).
+    """
+
+    path: str
+    incarnation: int
+    at: float
+
+
+@frozen
+class ChildStarted(Event):
+    """A child, or the root, is up.
+
+    Attributes:
+        kind: Whether it is a supervisor.
+    """
+
+    kind: Kind
+
+
+@frozen
+class ChildStartFailed(Event):
+    """A start has failed, and nothing of it is left.
+
+    Attributes:
+        error: Why.
+        kind: Whether it is a supervisor.
+    """
+
+    error: BaseException
+    kind: Kind
+
+
+@frozen
+class ChildIgnored(Event):
+    """A child chose not to run (`IgnoreStart`)."""
+
+
+@frozen
+class ChildExited(Event):
+    """A child that had been up has ended, and nothing of it is left.
+
+    Attributes:
+        reason: How it ended.
+        error: What came out of it, if it crashed.
+        told: Whether its supervisor had told it to stop.
+        expected: Whether a supervisor that told it to stop would expect this end (S43).
+        kind: Whether it is a supervisor.
+    """
+
+    reason: ExitReason
+    error: BaseException | None
+    told: bool
+    expected: bool
+    kind: Kind
+
+
+@frozen
+class ChildRestarting(Event):
+    """A supervisor has decided to restart a child.
+
+    Attributes:
+        attempt: Failures counted against its limit so far, this one included.
+        delay: Seconds until then.
+        error: What the child failed of, if there was an exception.
+    """
+
+    attempt: int
+    delay: float
+    error: BaseException | None
+
+
+@frozen
+class RestartLimitExceeded(Event):
+    """A supervisor gives up and is about to stop its children.
+
+    Attributes:
+        error: What its parent, or the program, will get.
+    """
+
+    error: RestartLimitExceededError
+
+
+@frozen
+class AutoShutdown(Event):
+    """A supervisor shuts down because of the end of a significant child.
+
+    Attributes:
+        child: Name of that child.
+    """
+
+    child: str
+
+
+@frozen
+class ChildStuck(Event):
+    """A child that was cut off is still there: it cannot be killed (D7).
+
+    It is told again, after ever longer times, until the child is gone.
+
+    Attributes:
+        waited: Seconds since it was cut off.
+        stack: Where its tasks wait, a text for each frame, the innermost last.
+    """
+
+    waited: float
+    stack: tuple[str, ...]
+
+
+@frozen
+class DeadLetter(Event):
+    """A cast that nobody has handled, or not to the end.
+
+    Attributes:
+        message: Name of the method.
+        reason: Why, in words.
+    """
+
+    message: str
+    reason: str
+
+
+@frozen
+class AnswerDiscarded(Event):
+    """A cast was answered with an exception that `@raises` names; nobody waits for it.
+
+    Attributes:
+        message: Name of the method.
+        error: The answer.
+    """
+
+    message: str
+    error: BaseException
+
+
+@frozen
+class MessagesDropped(Event):
+    """A full mailbox has dropped messages, by its policy.
+
+    Attributes:
+        count: How many since the last such event of this place.
+        policy: `drop_oldest`, `drop_newest`, or `tick` for timers that found no room.
+    """
+
+    count: int
+    policy: str
+
+
+@frozen
+class PlaceClosed(Event):
+    """A place takes no more messages, until it is restarted by request or with its group.
+
+    Attributes:
+        why: In words.
+    """
+
+    why: str

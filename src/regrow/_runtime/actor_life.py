@@ -1,0 +1,284 @@
+"""One incarnation of an actor: its messages, one at a time (promise 2)."""
+
+from __future__ import annotations
+
+from types import CoroutineType
+from typing import TYPE_CHECKING, cast
+
+import outcome
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from regrow._core.events import AnswerDiscarded
+from regrow._core.exits import Exit, ExitReason
+from regrow.errors import ActorCrashedError, ActorInterruptedError, MessageError
+
+from .life import Life
+from .messages import Deferred, Request, State
+from .signals import Shutdown
+from .user import await_user, call_user, only
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from regrow._core import steps
+
+    from .place import ActorPlace
+    from .timers import TimerEntry
+
+__all__ = ["ActorLife"]
+
+STREAK = 64  # messages handled without letting others run
+
+
+class ActorLife(Life):
+    """One incarnation of an actor.
+
+    Attributes:
+        actor: The object itself.
+        stops: Whether the actor has stopped itself.
+    """
+
+    makes_edges = True
+
+    __slots__ = ("_deferred", "_in_hand", "_lifespan", "_timers", "actor", "stops")
+
+    def __init__(
+        self, place: ActorPlace, run: int, report: Callable[[steps.Event], None]
+    ) -> None:
+        super().__init__(place, run, report)
+        self.actor: object = None
+        self.stops = False
+        self._lifespan: Callable[[], AbstractAsyncContextManager[object]] | None = None
+        self._in_hand: Request | None = None
+        self._deferred: dict[Deferred[object], None] | None = None
+        self._timers: dict[object, TimerEntry | None] | None = None
+
+    @property
+    def actor_place(self) -> ActorPlace:
+        """Its place."""
+        return cast("ActorPlace", self.place)
+
+    def adopt(
+        self,
+        actor: object,
+        lifespan: Callable[[], AbstractAsyncContextManager[object]] | None,
+    ) -> None:
+        """Take the actor that was made for this life."""
+        self.actor = actor
+        self._lifespan = lifespan
+
+    # -------------------------------------------------------------------- its task
+
+    @enable_ki_protection
+    async def live(self) -> None:
+        """Be the actor's task."""
+        self._enter()
+        error: BaseException | None = None
+        try:
+            with self.scope:
+                if self._lifespan is None:
+                    await self._handle_messages()
+                else:
+                    await self._live_span(self._lifespan)
+        except trio.Cancelled:  # not ours: the run itself is coming down
+            self.end(None, cut=True)
+            raise
+        except BaseException as caught:  # noqa: BLE001 - it is reported, see Life.end
+            error = caught
+        try:
+            self.end(error, cut=self.scope.cancelled_caught)
+        finally:
+            del error  # its traceback holds this frame
+
+    async def _live_span(
+        self, lifespan: Callable[[], AbstractAsyncContextManager[object]]
+    ) -> None:
+        """Handle messages inside the actor's own `lifespan`.
+
+        A crash stands whatever the lifespan does with it (D8). Only a cancellation may be
+        swallowed there: that of a scope which the lifespan itself has opened.
+        """
+        manager = call_user(lifespan, (), {})
+        await await_user(manager.__aenter__())
+        self.is_up()
+        try:
+            await self._handle_messages()
+        except BaseException as error:
+            self._give_seconds()
+            leave = manager.__aexit__(type(error), error, error.__traceback__)
+            swallowed = await await_user(leave)
+            if not (swallowed and _cancelled(error)):
+                raise
+        else:
+            self._give_seconds()
+            await await_user(manager.__aexit__(None, None, None))
+
+    async def _handle_messages(self) -> None:
+        box = self.actor_place.box
+        streak = 0
+        while not self._ending():
+            if streak == STREAK:
+                streak = 0
+                await trio.lowlevel.checkpoint()
+                continue
+            request = box.take_nowait()
+            if request is None:
+                streak = 0
+                request = await box.take()
+                if request is None:
+                    continue
+                if self._ending():
+                    box.put_back(request)
+                    return
+            streak += 1
+            if request.life and request.life != self.number:
+                continue  # a timer's message for an incarnation that is gone
+            await self._handle(request)
+
+    def _ending(self) -> bool:
+        return self.told or self.stops
+
+    async def _handle(self, request: Request) -> None:
+        self._in_hand = request
+        request.state = State.BEGUN
+        handler = request.handler
+        method = getattr(type(self.actor), handler.name, None)
+        try:
+            if method is None:
+                raise _no_such(self.actor, handler.name)
+            result = call_user(method, (self.actor, *request.args), request.kwargs)
+            if type(result) is CoroutineType:
+                result = await await_user(result)
+        except Exception as error:
+            if handler.raises and isinstance(error, handler.raises):
+                self._answer_error(request, error)
+            elif method is None or _never_began(error):
+                self._refuse(request, error)
+            else:
+                if not only(error, Shutdown):
+                    self._in_hand = None
+                    self._fail(request, error)
+                raise
+        else:
+            if isinstance(result, Deferred):
+                self._defer(request, result)
+            elif request.task is not None:
+                request.settle(outcome.Value(result))
+        self._in_hand = None
+
+    # --------------------------------------------------------------------- answers
+
+    def _defer(self, request: Request, deferred: Deferred[object]) -> None:
+        """The answer comes later; nobody waits for this actor's task any more (D6)."""
+        request.no_longer_awaited()
+        if not deferred.bind(request, self._deferred_done):
+            return
+        if request.task is None:  # a cast, or its caller has given up
+            return
+        if self._deferred is None:
+            self._deferred = {}
+        self._deferred[deferred] = None
+
+    def _deferred_done(self, deferred: Deferred[object]) -> None:
+        if self._deferred is not None:
+            self._deferred.pop(deferred, None)
+
+    def _answer_error(self, request: Request, error: Exception) -> None:
+        """*error* is an answer, named by `@raises`."""
+        if request.is_call:
+            request.settle(outcome.Error(error))
+            return
+        request.state = State.SETTLED
+        place = self.place
+        now = place.host.now()
+        place.host.emit(
+            AnswerDiscarded(place.path, self.number, now, request.name, error)
+        )
+
+    def _refuse(self, request: Request, error: Exception) -> None:
+        """The arguments do not fit the method: the sender's mistake, not the actor's."""
+        refusal = MessageError(self.place.path, f"{error}")
+        refusal.__cause__ = error
+        if request.is_call:
+            request.settle(outcome.Error(refusal))
+        else:
+            self.actor_place.dead_letter(request, f"does not fit: {error}")
+
+    def _fail(self, request: Request, error: BaseException) -> None:
+        """The actor has crashed on *request*: its caller hears at once (promise 3)."""
+        place = self.actor_place
+        if request.is_call:
+            failure = ActorCrashedError(place.path, request.name, self.number, error)
+            failure.origin = place.host
+            request.settle(outcome.Error(failure))
+        else:
+            place.dead_letter(request, f"crashed the actor ({type(error).__name__})")
+
+    def _settle(self, end: Exit) -> None:
+        """Answer the message in hand and the deferred ones: they are not handled again."""
+        for entry in (self._timers or {}).values():
+            self.place.host.timers.cancel(entry)
+        self._timers = None
+        left = [] if self._in_hand is None else [self._in_hand]
+        left += [d.request for d in self._deferred or () if d.request is not None]
+        self._in_hand = None
+        self._deferred = None
+        place = self.actor_place
+        for request in left:
+            if request.state >= State.SETTLED:
+                continue
+            if end.reason is ExitReason.CRASHED and end.error is not None:
+                self._fail(request, end.error)
+                continue
+            why = "was cut off" if end.reason is ExitReason.KILLED else "ended"
+            if request.is_call:
+                lost = ActorInterruptedError(place.path, request.name, self.number, why)
+                lost.origin = place.host
+                request.settle(outcome.Error(lost))
+            else:
+                place.dead_letter(request, f"was in hand when the actor {why}")
+
+    # ------------------------------------------------------------------------- stops
+
+    def stop_itself(self) -> None:
+        """End normally after the message in hand."""
+        self.stops = True
+        self.actor_place.box.wake()
+
+    def _wind_up(self) -> None:
+        self.actor_place.box.wake()
+
+    # ------------------------------------------------------------------------ timers
+
+    def add_timer(self, key: object, seconds: float, fire: Callable[[], None]) -> None:
+        """Call *fire* in *seconds*, unless this life ends before."""
+        if self.over:
+            return
+        if self._timers is None:
+            self._timers = {}
+        self._timers[key] = self.place.host.timers.after(seconds, fire)
+
+    def drop_timer(self, key: object) -> None:
+        """It has fired, or is no longer wanted."""
+        if self._timers is not None:
+            self.place.host.timers.cancel(self._timers.pop(key, None))
+
+
+def _no_such(actor: object, name: str) -> AttributeError:
+    return AttributeError(f"{type(actor).__qualname__} has no method {name!r}")
+
+
+def _never_began(error: Exception) -> bool:
+    """Whether *error* came from the call itself, before any line of the method ran."""
+    if not isinstance(error, TypeError) or error.__traceback__ is None:
+        return False
+    called = error.__traceback__.tb_next  # the frame of call_user
+    return called is not None and called.tb_next is None
+
+
+def _cancelled(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(trio.Cancelled) is not None
+    return isinstance(error, trio.Cancelled)

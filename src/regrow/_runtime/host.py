@@ -1,0 +1,152 @@
+"""What all parts of one running tree share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from regrow._core.events import Event
+
+from .log import log_event, log_observer_failed
+from .timers import Timers
+from .waits import lives
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from random import Random
+
+    from regrow._core.events import Event
+
+    from .place import Place, SupervisorPlace
+    from .supervisor import SupervisorLife
+
+__all__ = ["Host"]
+
+
+class Host:
+    """The shared part of one tree.
+
+    Attributes:
+        timers: Its timers.
+        lives: The living children of the run.
+        random: Where chance comes from.
+        root: The root's place.
+        by_spec: The places by the identity of their specs.
+        supervisors: The supervisors that live now, in the order of their starts.
+        stopping: Whether the tree is stopping: nothing is restarted any more.
+        cut: Whether it was killed.
+        fatal: What no supervisor may handle, such as `KeyboardInterrupt`.
+        casts: How many casts were sent, for fairness.
+        tickets: How many requests were made, to number them.
+    """
+
+    __slots__ = (
+        "_observers",
+        "_on_stop",
+        "by_spec",
+        "casts",
+        "cut",
+        "fatal",
+        "lives",
+        "on_failure",
+        "random",
+        "root",
+        "stopping",
+        "supervisors",
+        "tickets",
+        "timers",
+    )
+
+    def __init__(
+        self,
+        observers: Iterable[Callable[[Event], object]],
+        random: Random,
+        on_failure: Callable[[], None],
+        on_stop: Callable[[], None],
+    ) -> None:
+        self._observers = [*observers]
+        self.random = random
+        self.on_failure = on_failure
+        self._on_stop = on_stop
+        self.timers = Timers()
+        self.lives = lives()
+        self.root: SupervisorPlace | None = None
+        self.by_spec: dict[int, Place] = {}
+        self.supervisors: dict[int, SupervisorLife] = {}
+        self.stopping = False
+        self.cut = False
+        self.fatal: BaseException | None = None
+        self.casts = 0
+        self.tickets = 0
+
+    def now(self) -> float:
+        """Seconds on the run's clock."""
+        return trio.current_time()
+
+    def emit(self, event: Event) -> None:
+        """Tell every observer of *event*.
+
+        An observer that raises is logged and removed: what happens in a tree does not
+        depend on who looks on.
+        """
+        log_event(event)
+        for observer in list(self._observers):
+            try:
+                observer(event)
+            except Exception as error:  # noqa: BLE001 - it is somebody else's, see above
+                self._observers.remove(observer)
+                log_observer_failed(observer, error)
+
+    # ----------------------------------------------------------------------- places
+
+    def register(self, place: Place) -> None:
+        """Enter *place* for the refs of its spec."""
+        for spec in (place.spec, place.spec.origin):
+            if spec is not None:
+                self.by_spec[id(spec)] = place
+
+    def forget(self, place: Place) -> None:
+        """*place* is gone."""
+        for spec in (place.spec, place.spec.origin):
+            if spec is not None and self.by_spec.get(id(spec)) is place:
+                del self.by_spec[id(spec)]
+
+    def find(self, path: str) -> Place | None:
+        """Give the place at *path*."""
+        place: Place | None = self.root
+        first, *names = path.split("/")
+        if place is None or place.name != first:
+            return None
+        for name in names:
+            children: dict[str, Place] | None = getattr(place, "children", None)
+            place = None if children is None else children.get(name)
+            if place is None:
+                return None
+        return place
+
+    # ------------------------------------------------------------------- its own end
+
+    def fail(self, error: BaseException) -> None:
+        """Stop the tree for *error*, which no supervisor may handle."""
+        if self.fatal is None:
+            self.fatal = error
+        self.on_failure()
+        self.begin_stop()
+
+    def begin_stop(self) -> None:
+        """Let the tree stop, in order; nothing is restarted from now on."""
+        if self.stopping:
+            return
+        self.stopping = True
+        self._on_stop()
+        for supervisor in list(self.supervisors.values()):
+            supervisor.tree_stops()
+
+    def kill(self) -> None:
+        """Cut the tree off."""
+        self.begin_stop()
+        self.cut = True
+        root = self.root
+        if root is not None and root.life is not None:
+            root.life.kill()

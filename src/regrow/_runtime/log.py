@@ -1,0 +1,85 @@
+"""The events of trees as records of the logger `regrow`.
+
+Without any configuration the standard library prints warnings and errors to stderr, so that
+nothing dies without one record that has its traceback.
+"""
+
+import logging
+
+from regrow._core import events
+from regrow.errors import summary
+
+__all__ = ["log_event", "log_observer_failed"]
+
+_log = logging.getLogger("regrow")
+
+Told = tuple[int, str, BaseException | None]
+
+
+def _exited(event: events.ChildExited) -> Told:
+    if event.kind == "supervisor":
+        return logging.DEBUG, f"ended ({event.reason.value})", None
+    if event.error is not None:
+        late = " while stopping" if event.told else ""
+        return logging.ERROR, f"crashed{late} ({summary(event.error)})", event.error
+    if not event.expected:
+        return logging.WARNING, f"ended {event.reason.value} when told to stop", None
+    return logging.DEBUG, f"ended ({event.reason.value})", None
+
+
+def _told(event: events.Event) -> Told:
+    match event:
+        case events.ChildExited():
+            return _exited(event)
+        case events.ChildStartFailed(error=error, kind=kind):
+            # That of a supervisor repeats what was told of the child below it.
+            cause = error if kind == "worker" else None
+            return logging.ERROR, f"did not start ({summary(error)})", cause
+        case events.ChildRestarting(attempt=attempt, delay=delay):
+            when = f"in {delay:.3g} s" if delay else "now"
+            return logging.INFO, f"restarts {when} (attempt {attempt})", None
+        case events.RestartLimitExceeded(error=error):
+            return logging.ERROR, str(error), None
+        case events.ChildStuck(waited=waited, stack=stack):
+            where = "".join(f"\n  {line}" for line in stack)
+            text = (
+                f"was cut off {waited:.3g} s ago and is still there, waiting in{where}"
+            )
+            return logging.ERROR, text, None
+        case events.DeadLetter(message=message, reason=reason):
+            return logging.WARNING, f"dead letter {message!r}: it {reason}", None
+        case events.AnswerDiscarded(message=message, error=error):
+            text = f"answered the cast {message!r} with {summary(error)}"
+            return logging.WARNING, text, None
+        case events.MessagesDropped(count=count, policy=policy):
+            return logging.WARNING, f"dropped {count} messages ({policy})", None
+        case events.AutoShutdown(child=child):
+            return logging.INFO, f"shuts down, as {child!r} has ended", None
+        case events.PlaceClosed(why=why):
+            return logging.DEBUG, f"closed: it {why}", None
+        case events.ChildStarted():
+            return logging.DEBUG, "is up", None
+        case events.ChildIgnored():
+            return logging.INFO, "chose not to start", None
+        case _:
+            return logging.DEBUG, repr(event), None
+
+
+def log_event(event: events.Event) -> None:
+    """Write *event* to the log."""
+    level, text, error = _told(event)
+    if _log.isEnabledFor(level):
+        _log.log(
+            level,
+            "%s [%d] %s",
+            event.path,
+            event.incarnation,
+            text,
+            exc_info=error,
+            extra={"regrow_event": event},
+        )
+
+
+def log_observer_failed(observer: object, error: Exception) -> None:
+    """Write that an observer has raised and hears nothing any more."""
+    _log.error("observer %r raised and was removed", observer, exc_info=error)

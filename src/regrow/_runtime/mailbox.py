@@ -1,0 +1,229 @@
+"""The mailbox of a place: a memory channel, a line of senders, and what was put back.
+
+It belongs to the place, not to an incarnation, so what waits survives restarts. The channel
+has no bound of its own: room is counted here, because a request whose sender gave up takes
+no room but cannot be taken out of the middle of a channel. Such husks are skipped by the
+reader, and swept when there are more of them than living messages.
+
+Everything here is synchronous but `take`, and runs protected from KeyboardInterrupt by its
+callers, so that no state is left half changed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import trio
+
+from .messages import Request, State
+
+if TYPE_CHECKING:
+    from regrow._core.specs import Mailbox
+
+__all__ = ["Box"]
+
+FEW = 64  # husks that are not worth a sweep
+
+
+class Box:
+    """The messages that wait at one place.
+
+    Attributes:
+        rules: Capacity and policies.
+        count: Messages that take room: in the channel, or put back.
+        peak: The most there were.
+        dropped: Messages dropped since that was last told.
+    """
+
+    __slots__ = (
+        "_husks",
+        "_line",
+        "_put_back",
+        "_receive",
+        "_send",
+        "_waiting",
+        "count",
+        "dropped",
+        "peak",
+        "rules",
+    )
+
+    def __init__(self, rules: Mailbox) -> None:
+        self.rules = rules
+        self.count = 0
+        self.peak = 0
+        self.dropped = 0
+        self._send, self._receive = trio.open_memory_channel[Request | None](
+            float("inf")
+        )
+        self._line: deque[Request] | None = None
+        self._put_back: deque[Request] | None = None
+        self._husks = 0
+        self._waiting = False
+
+    # -------------------------------------------------------------------- sending
+
+    def has_room(self) -> bool:
+        """Whether a message would be taken at once."""
+        if self._line:
+            return False
+        if self.count < self.rules.capacity:
+            return True
+        # A rendezvous: only a reader that waits for just this message makes room.
+        return self._waiting and self.count == 0
+
+    def put(self, request: Request) -> None:
+        """Take *request*; there must be room."""
+        request.state = State.QUEUED
+        self.count += 1
+        if self.count > self.peak:
+            self.peak = self.count
+        self._send.send_nowait(request)
+
+    def queue_up(self, request: Request) -> None:
+        """Let *request* wait for room, behind those that do."""
+        if self._line is None:
+            self._line = deque()
+        request.state = State.LINE
+        self._line.append(request)
+
+    def drop_oldest(self) -> Request | None:
+        """Take out the living message that waited longest."""
+        return self.take_nowait()
+
+    def abandon(self, request: Request) -> None:
+        """Its sender has given up: unless it was begun, it is skipped and takes no room."""
+        before, request.state = request.state, State.ABANDONED
+        request.task = None
+        request.no_longer_awaited()
+        if before is State.QUEUED:
+            self.count -= 1
+            self._husks += 1
+            self._admit()
+        elif before is State.LINE:
+            self._husks += 1
+        if self._husks > FEW and self._husks > self.count:
+            self._sweep()
+
+    def wake(self) -> None:
+        """Let a waiting reader look around."""
+        if self._waiting:
+            self._waiting = False
+            self._send.send_nowait(None)
+
+    # -------------------------------------------------------------------- reading
+
+    def take_nowait(self) -> Request | None:
+        """Take the next message, if there is one."""
+        while self._put_back:
+            request = self._put_back.popleft()
+            if request.state is State.QUEUED:
+                self.count -= 1
+                self._admit()
+                return request
+            self._husks -= 1
+        return self._next_living()
+
+    async def take(self) -> Request | None:
+        """Wait for the next message; `None` if there was a reason to look around."""
+        self._waiting = True
+        try:
+            request = await self._receive.receive()
+        finally:
+            self._waiting = False
+        if request is None or request.state is not State.QUEUED:
+            self._husks -= request is not None
+            return None
+        self.count -= 1
+        self._admit()
+        return request
+
+    def put_back(self, request: Request) -> None:
+        """It was taken but not begun: it is the next one again."""
+        if self._put_back is None:
+            self._put_back = deque()
+        self._put_back.appendleft(request)
+        self.count += 1
+
+    def _next_living(self) -> Request | None:
+        while True:
+            try:
+                request = self._receive.receive_nowait()
+            except trio.WouldBlock:
+                return self._from_line()
+            if request is None:
+                continue
+            if request.state is State.QUEUED:
+                self.count -= 1
+                if self._line:
+                    self._admit()
+                return request
+            self._husks -= 1
+
+    def _from_line(self) -> Request | None:
+        """Hand over from sender to reader where the mailbox itself holds nothing."""
+        request = self._head_of_line()
+        if request is not None:
+            request.admitted()
+        return request
+
+    def _head_of_line(self) -> Request | None:
+        line = self._line
+        while line:
+            request = line.popleft()
+            if request.state is State.LINE:
+                return request
+            self._husks -= 1
+        return None
+
+    def _admit(self) -> None:
+        """Let senders in while there is room."""
+        while self._line and self.count < self.rules.capacity:
+            request = self._head_of_line()
+            if request is None:
+                return
+            request.admitted()
+            self.put(request)
+
+    # -------------------------------------------------------------------- all of it
+
+    def empty(self) -> list[Request]:
+        """Take out everything that waits, here or for room, in order."""
+        everything: list[Request] = []
+        if self._put_back:
+            everything.extend(self._put_back)
+            self._put_back.clear()
+        try:
+            while True:
+                request = self._receive.receive_nowait()
+                if request is not None:
+                    everything.append(request)
+        except trio.WouldBlock:
+            pass
+        if self._line:
+            everything.extend(self._line)
+            self._line.clear()
+        self.count = 0
+        self._husks = 0
+        alive = (State.QUEUED, State.LINE)
+        return [request for request in everything if request.state in alive]
+
+    def _sweep(self) -> None:
+        """Throw the husks out."""
+        kept: list[Request] = []
+        try:
+            while True:
+                request = self._receive.receive_nowait()
+                if request is not None and request.state is State.QUEUED:
+                    kept.append(request)
+        except trio.WouldBlock:
+            pass
+        for request in kept:
+            self._send.send_nowait(request)
+        for held, state in ((self._line, State.LINE), (self._put_back, State.QUEUED)):
+            if held:
+                alive = [request for request in held if request.state is state]
+                held.clear()
+                held.extend(alive)
+        self._husks = 0

@@ -1,0 +1,201 @@
+"""A message on its way, and the answer to it.
+
+A sender parks once, for room and answer together, and is woken with the answer itself. A
+request is settled exactly once: answered, refused, or abandoned by its sender.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import outcome
+import trio
+from trio.lowlevel import enable_ki_protection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .place import ActorPlace
+    from .waits import Waiter
+
+__all__ = ["Deferred", "Handler", "Request", "State"]
+
+T = TypeVar("T")
+
+
+class State(IntEnum):
+    """Where a request is."""
+
+    NEW = 0
+    LINE = 1
+    """Its sender waits for room."""
+    QUEUED = 2
+    """In the mailbox."""
+    BEGUN = 3
+    """In hand, or its answer is deferred."""
+    SETTLED = 4
+    ABANDONED = 5
+
+
+class Handler:
+    """How one actor class takes one message: looked up once, not for each message."""
+
+    __slots__ = ("name", "raises")
+
+    def __init__(self, name: str, raises: tuple[type[Exception], ...]) -> None:
+        self.name = name
+        self.raises = raises
+
+
+class Request:
+    """One message, with whoever waits for it.
+
+    Attributes:
+        handler: What it asks for.
+        args: Positional arguments.
+        kwargs: Keyword arguments.
+        place: Where it was sent.
+        task: The parked sender; `None` when nobody waits.
+        is_call: Whether an answer is wanted.
+        life: For a timer's message, the only incarnation that it is for; else 0.
+        waiter: The actor whose own task waits, for call cycles.
+    """
+
+    __slots__ = (
+        "args",
+        "handler",
+        "is_call",
+        "kwargs",
+        "life",
+        "place",
+        "state",
+        "task",
+        "waiter",
+    )
+
+    def __init__(
+        self,
+        handler: Handler,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        place: ActorPlace,
+        task: trio.lowlevel.Task | None,
+    ) -> None:
+        self.handler = handler
+        self.args = args
+        self.kwargs = kwargs
+        self.place = place
+        self.task = task
+        self.is_call = task is not None
+        self.life = 0
+        self.state = State.NEW
+        self.waiter: Waiter | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the method."""
+        return self.handler.name
+
+    def no_longer_awaited(self) -> None:
+        """Take away the edge of the waiting graph: the answer is given, or deferred."""
+        waiter = self.waiter
+        if waiter is not None:
+            self.waiter = None
+            waiter.waits_no_more()
+
+    def settle(self, result: outcome.Outcome[object]) -> bool:
+        """Wake the sender with *result*; tell whether somebody waited for it."""
+        if self.state >= State.SETTLED:
+            return False
+        self.state = State.SETTLED
+        if self.waiter is not None:
+            self.no_longer_awaited()
+        task = self.task
+        if task is None:
+            return False
+        self.task = None
+        trio.lowlevel.reschedule(task, result)
+        return True
+
+    def refuse(self, circle: Sequence[str]) -> None:
+        """Fail it, as it closes a circle of calls."""
+        self.place.refuse_cycle(self, circle)
+
+    def admitted(self) -> None:
+        """There is room now: a cast's sender need not wait any longer."""
+        self.state = State.QUEUED
+        if not self.is_call:
+            if self.waiter is not None:
+                self.no_longer_awaited()
+            task = self.task
+            if task is not None:
+                self.task = None
+                trio.lowlevel.reschedule(task)
+
+
+class Deferred(Generic[T]):
+    """An answer that a handler gives later.
+
+    The handler makes one, keeps it, returns it, and goes on to its next message; whoever
+    calls `reply` or `fail` answers the call, from any task of the same run. If the actor
+    ends first, the caller gets `ActorCrashedError` or `ActorInterruptedError`.
+    """
+
+    __slots__ = ("_forget", "_request", "_result")
+
+    def __init__(self) -> None:
+        self._request: Request | None = None
+        self._result: outcome.Outcome[T] | None = None
+        self._forget: Callable[[Deferred[object]], object] | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether it has been answered, or nobody waits for it any more."""
+        if self._result is not None:
+            return True
+        return self._request is not None and self._request.state >= State.SETTLED
+
+    def reply(self, value: T) -> bool:
+        """Answer the call with *value*.
+
+        Returns:
+            Whether the caller gets it: not if it has given up, or had an answer before.
+            Before the handler has returned, whether this is the first answer.
+        """
+        return self._answer(outcome.Value(value))
+
+    def fail(self, error: BaseException) -> bool:
+        """Answer the call by raising *error* in the caller; like `reply` otherwise."""
+        return self._answer(outcome.Error(error))
+
+    @enable_ki_protection
+    def _answer(self, result: outcome.Outcome[T]) -> bool:
+        if self._result is not None:
+            return False
+        self._result = result
+        request = self._request
+        if request is None:
+            return True
+        if self._forget is not None:
+            self._forget(self)  # type: ignore[arg-type]  # only its identity is used
+        return request.settle(result)
+
+    def bind(
+        self, request: Request, forget: Callable[[Deferred[object]], object]
+    ) -> bool:
+        """Join it to the call that it answers; tell whether the answer is still to come.
+
+        For the runtime.
+        """
+        self._request = request
+        if self._result is not None:
+            request.settle(self._result)
+            return False
+        self._forget = forget
+        return True
+
+    @property
+    def request(self) -> Request | None:
+        """The call that it answers, once its handler has returned it. For the runtime."""
+        return self._request

@@ -1,0 +1,440 @@
+"""One incarnation of a supervisor: the shell around its step machine.
+
+Its task waits for nothing but its inbox, so it always hears a stop. Children run in its
+nursery; what becomes of them comes back as events. An actor without a lifespan of its own
+is up as soon as it is made, which costs no switch of tasks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, ClassVar, Literal, assert_never, cast
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from regrow._core import steps
+from regrow._core.events import AutoShutdown, ChildRestarting, RestartLimitExceeded
+from regrow._core.exits import Exit, ExitReason
+from regrow._core.machine import SupervisorMachine
+from regrow._core.specs import Late, SupervisorSpec
+from regrow.errors import CallError, NotAnActorError, RestartLimitExceededError
+
+from .actor import Actor, attach, has_lifespan
+from .actor_life import ActorLife
+from .life import Life
+from .place import ActorPlace, Place, SupervisorPlace
+from .requests import ref_to
+from .service_life import ServiceLife
+from .specs import ActorSpec, ServiceSpec
+from .user import call_user
+from .waits import break_circle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from regrow._core.specs import ChildSpec
+
+    from .host import Host
+    from .timers import TimerEntry
+
+__all__ = ["SupervisorLife", "make_place"]
+
+TURN = 64  # events taken up without letting others run
+
+
+class SupervisorLife(Life):
+    """One incarnation of a supervisor.
+
+    Attributes:
+        busy_with: The children that it is starting or stopping.
+        final: Whether it is not coming back when it has been told to stop.
+    """
+
+    kind: ClassVar[Literal["worker", "supervisor"]] = "supervisor"
+
+    __slots__ = (
+        "_finished",
+        "_held",
+        "_inbox",
+        "_last_started",
+        "_machine",
+        "_nursery",
+        "_parked",
+        "_timers",
+        "busy_with",
+        "final",
+    )
+
+    def __init__(
+        self, place: SupervisorPlace, run: int, report: Callable[[steps.Event], None]
+    ) -> None:
+        super().__init__(place, run, report)
+        host = place.host
+        self.busy_with: dict[str, Place] = {}
+        self.final = False
+        self._machine = SupervisorMachine(
+            cast("SupervisorSpec", place.spec),
+            place.path,
+            draw=host.random.random,
+            root=place.parent is None,
+        )
+        self._inbox: deque[steps.Event] = deque()
+        self._held = False
+        self._parked = False
+        self._nursery: trio.Nursery | None = None
+        self._timers: dict[int, TimerEntry | None] = {}
+        self._last_started: Place | None = None
+        self._finished: steps.Finished | None = None
+
+    @property
+    def supervisor_place(self) -> SupervisorPlace:
+        """Its place."""
+        return cast("SupervisorPlace", self.place)
+
+    @property
+    def machine(self) -> SupervisorMachine:
+        """What decides; for looking at it."""
+        return self._machine
+
+    # ---------------------------------------------------------------------- its task
+
+    @enable_ki_protection
+    async def live(self) -> None:
+        """Be the supervisor's task."""
+        self.task = trio.lowlevel.current_task()
+        place = self.supervisor_place
+        host = place.host
+        host.supervisors[id(self)] = self
+        place.begin_life()
+        # In front of what came before its first step; requests that have waited follow.
+        self._inbox.appendleft(steps.Begin())
+        for asked in place.asked.values():
+            if asked.request is not None:
+                self._inbox.append(steps.Ask(asked.ticket, asked.request))
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                await self._serve()
+        finally:
+            del host.supervisors[id(self)]
+        place.end_life("was closed with its supervisor")
+        finished = self._finished
+        if finished is not None:
+            cut = finished.outcome is steps.Outcome.STOPPED
+            self.end(finished.error, cut=cut, busy=finished.busy)
+
+    async def _serve(self) -> None:
+        handled = 0
+        while self._finished is None:
+            while self._inbox and not self._held:
+                event = self._inbox.popleft()
+                for step in self._machine.handle(event, trio.current_time()):
+                    self._carry_out(step)
+                handled += 1
+                if handled == TURN:
+                    handled = 0
+                    await trio.lowlevel.cancel_shielded_checkpoint()
+            if self._finished is None:
+                handled = 0
+                await self._park()
+
+    async def _park(self) -> None:
+        def abort(_: object) -> trio.lowlevel.Abort:
+            self._parked = False
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        self._parked = True
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+    def post(self, event: steps.Event) -> None:
+        """Put *event* into the inbox."""
+        match event:
+            case (
+                steps.Started(name=name)
+                | steps.Exited(name=name)
+                | steps.StartFailed(name=name)
+                | steps.Ignored(name=name)
+            ):
+                self.busy_with.pop(name, None)
+            case _:
+                pass
+        self._inbox.append(event)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._parked and not self._held and self.task is not None:
+            self._parked = False
+            trio.lowlevel.reschedule(self.task)
+
+    def hold(self) -> None:
+        """Take nothing up until `release`: for replaying what happens at one moment."""
+        self._held = True
+
+    def release(self) -> None:
+        """Take up what has come meanwhile."""
+        self._held = False
+        if self._inbox:
+            self._wake()
+
+    # ------------------------------------------------------------------------- steps
+
+    def _carry_out(self, step: steps.Step) -> None:
+        match step:
+            case steps.StartChild(name=name, run=run):
+                self._start_child(name, run)
+            case steps.StopChild():
+                self._stop_child(step)
+            case steps.CancelStart(name=name, run=run):
+                self._cancel_start(name, run)
+            case steps.ClosePlace(name=name):
+                place = self.supervisor_place.children[name]
+                place.close(_why_closed(place))
+            case steps.RemovePlace(name=name):
+                self._remove_child(name)
+            case steps.StartTimer(name=name, token=token, delay=delay):
+                due = steps.TimerDue(name, token)
+                timers = self.place.host.timers
+                self._timers[token] = timers.after(delay, lambda: self._timer_due(due))
+            case steps.CancelTimer(token=token):
+                self.place.host.timers.cancel(self._timers.pop(token, None))
+            case steps.Reply(ticket=ticket, answer=answer):
+                self._reply(ticket, answer)
+            case steps.Up():
+                self.is_up()
+            case steps.RestartDecided():
+                self._tell_restart(step)
+            case steps.Ending():
+                self._tell_ending(step)
+            case steps.Finished():
+                self._finished = step
+            case _:
+                assert_never(step)
+
+    def _timer_due(self, due: steps.TimerDue) -> None:
+        self._timers.pop(due.token, None)
+        self.post(due)
+
+    def _start_child(self, name: str, run: int) -> None:
+        place = self._place_for(self._machine.spec_of(name))
+        self._last_started = place
+        if isinstance(place, ActorPlace) and place.open and place.incarnation:
+            if place.box.rules.on_restart == "clear":
+                place.clear()
+        place.reopen()
+        nursery = self._nursery
+        assert nursery is not None  # noqa: S101 - steps are carried out inside it
+        if isinstance(place, ActorPlace):
+            self._start_actor(place, run, nursery)
+        elif isinstance(place, SupervisorPlace):
+            supervisor = SupervisorLife(place, run, self.post)
+            supervisor.limit_start()
+            nursery.start_soon(supervisor.live, name=place.path)
+        else:
+            self._start_service(place, run, nursery)
+        life = place.life
+        if life is not None and not life.up:
+            self.busy_with[name] = place
+            if place.host.lives.waiting:
+                break_circle(self.place, place)
+
+    def _start_actor(self, place: ActorPlace, run: int, nursery: trio.Nursery) -> None:
+        spec = cast("ActorSpec[Actor]", place.spec)
+        life = ActorLife(place, run, self.post)
+        try:
+            actor: object = call_user(spec.factory, _args(place, spec.args), {})
+            if not isinstance(actor, Actor):
+                raise NotAnActorError(place.path, actor)
+        except BaseException as error:  # noqa: BLE001 - it is reported, see Life.end
+            life.end(error, cut=False)
+            return
+        if type(actor) is not place.actor_type:
+            place.know_type(type(actor))
+        attach(actor, life)
+        own = has_lifespan(actor)
+        life.adopt(actor, actor.lifespan if own else None)
+        nursery.start_soon(life.live, name=place.path)
+        if own:
+            life.limit_start()
+        else:
+            life.is_up()
+
+    def _start_service(self, place: Place, run: int, nursery: trio.Nursery) -> None:
+        spec = cast("ServiceSpec", place.spec)
+        life = ServiceLife(place, run, self.post)
+        if spec.says_when_up:
+            life.limit_start()
+        else:
+            life.is_up()
+        args = _args(place, spec.args)
+        nursery.start_soon(life.live, spec.service, args, name=place.path)
+
+    def _stop_child(self, step: steps.StopChild) -> None:
+        place = self.supervisor_place.children[step.name]
+        life = place.life
+        if step.final:
+            place.close("was stopped for good")
+        if life is None or life.run != step.run:
+            return  # it has ended by itself, and the event of it is in the inbox
+        self.busy_with[step.name] = place
+        if isinstance(life, SupervisorLife):
+            life.final = step.final
+        life.tell_stop()
+        if self.killed:
+            life.kill()
+        if place.host.lives.waiting:
+            break_circle(self.place, place)
+
+    def _cancel_start(self, name: str, run: int) -> None:
+        life = self.supervisor_place.children[name].life
+        if life is None or life.run != run:
+            return
+        if isinstance(life, SupervisorLife):
+            life.final = self.place.host.stopping
+        if life.up:
+            life.tell_stop()
+        else:
+            life.cancel_start()
+        if self.killed:
+            life.kill()
+
+    def _reply(self, ticket: int, answer: steps.Answer) -> None:
+        asked = self.supervisor_place.asked.pop(ticket, None)
+        if asked is None:
+            return
+        if isinstance(answer, steps.ChildUp):
+            asked.answer(self._last_started)
+            return
+        if isinstance(answer, CallError):
+            answer.origin = self.place.host
+        asked.answer(answer)
+
+    def _tell_restart(self, step: steps.RestartDecided) -> None:
+        place = self.supervisor_place.children[step.name]
+        host = place.host
+        host.emit(
+            ChildRestarting(
+                place.path,
+                place.incarnation,
+                host.now(),
+                step.attempt,
+                step.delay,
+                step.error,
+            )
+        )
+
+    def _tell_ending(self, step: steps.Ending) -> None:
+        place = self.place
+        host = place.host
+        now = host.now()
+        if isinstance(step.error, RestartLimitExceededError):
+            host.emit(RestartLimitExceeded(place.path, self.number, now, step.error))
+        elif step.outcome is steps.Outcome.AUTO_SHUTDOWN:
+            host.emit(AutoShutdown(place.path, self.number, now, step.child))
+        if place.parent is None and step.error is not None:
+            host.on_failure()  # the body goes first (promise 1)
+
+    # ------------------------------------------------------------------------ places
+
+    def _place_for(self, spec: ChildSpec) -> Place:
+        """Give the place of a child that is started, making it for a new one."""
+        own = self.supervisor_place
+        place = own.children.get(spec.name)
+        if place is not None and place.spec is spec:
+            return place
+        place = own.declared.get(spec.name)
+        if place is None or place.spec is not spec:
+            place = make_place(own.host, own, spec)
+        own.children[spec.name] = place
+        return place
+
+    def _remove_child(self, name: str) -> None:
+        """The child is forgotten; a declared one comes back with a new incarnation."""
+        own = self.supervisor_place
+        place = own.children.pop(name)
+        if own.declared.get(name) is place:
+            place.close(_why_closed(place))
+        else:
+            place.remove(_why_closed(place))
+
+    # ------------------------------------------------------------------------- stops
+
+    def tree_stops(self) -> None:
+        """The whole tree is stopping: restart nothing more (T17)."""
+        if self.place.parent is None:
+            self.final = True
+            self.tell_stop()
+        else:
+            self.post(steps.Drain())
+
+    def _wind_up(self) -> None:
+        self.post(steps.StopRequested(self.final))
+
+    def _wind_up_start(self) -> None:
+        self._wind_up()
+
+    def _cut(self) -> None:
+        """Cut its children off; it ends by itself when they have."""
+        self.post(steps.StopRequested(self.final))
+        for place in self.supervisor_place.children.values():
+            if place.life is not None:
+                place.life.kill()
+
+    def _judge(self, error: BaseException | None, *, cut: bool, busy: float) -> Exit:
+        finished = self._finished
+        if finished is not None and finished.outcome is steps.Outcome.AUTO_SHUTDOWN:
+            return Exit(ExitReason.SHUTDOWN, busy=busy)
+        return super()._judge(error, cut=cut, busy=busy)
+
+
+def make_place(host: Host, parent: SupervisorPlace | None, spec: ChildSpec) -> Place:
+    """Make the place of *spec*, with those of all children declared below it."""
+    place: Place
+    if isinstance(spec, ActorSpec):
+        factory: object = spec.factory
+        known = factory if isinstance(factory, type) else None
+        place = ActorPlace(host, parent, spec, spec.mailbox, known)
+    elif isinstance(spec, SupervisorSpec):
+        above = SupervisorPlace(host, parent, spec)
+        for child in spec.children:
+            above.declared[child.name] = make_place(host, above, child)
+        above.children = dict(above.declared)
+        place = above
+    else:
+        place = Place(host, parent, spec)
+    host.register(place)
+    return place
+
+
+def _why_closed(place: Place) -> str:
+    if place.host.stopping:
+        return "is closed: its tree is stopping"
+    return "is closed: its child has ended for good"
+
+
+def _args(place: Place, args: tuple[object, ...]) -> tuple[object, ...]:
+    """Give the arguments with live refs for late ones; looked up once for a place."""
+    if place.args is None:
+        place.args = cast("tuple[object, ...]", _live(args, place.host))
+    return place.args
+
+
+def _live(value: object, host: Host) -> object:
+    """Replace late refs in *value*; whatever holds none is passed on as it is."""
+    kind = type(value)
+    if kind is tuple:
+        items = cast("tuple[object, ...]", value)
+        made = tuple(_live(item, host) for item in items)
+        return value if all(a is b for a, b in zip(made, items, strict=True)) else made
+    if kind is list:
+        members = cast("list[object]", value)
+        changed = [_live(item, host) for item in members]
+        same = all(a is b for a, b in zip(changed, members, strict=True))
+        return value if same else changed
+    if kind is dict:
+        table = cast("dict[object, object]", value)
+        new = {key: _live(item, host) for key, item in table.items()}
+        return value if all(new[key] is table[key] for key in table) else new
+    if isinstance(value, Late) and value.spec is not None:
+        return ref_to(host.by_spec[id(value.spec)])
+    return value

@@ -1,0 +1,31 @@
+"""Calling what users wrote: unprotected from KeyboardInterrupt, as they expect."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from trio.lowlevel import disable_ki_protection
+
+__all__ = ["await_user", "call_user", "only"]
+
+T = TypeVar("T")
+
+
+@disable_ki_protection
+def call_user(
+    fn: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]
+) -> T:
+    """Call *fn*."""
+    return fn(*args, **kwargs)
+
+
+@disable_ki_protection
+async def await_user(awaitable: Awaitable[T]) -> T:
+    """Await *awaitable*."""
+    return await awaitable
+
+
+def only(error: BaseException, kind: type[BaseException]) -> bool:
+    """Whether *error* is of *kind*, or a group of nothing else."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(only(inner, kind) for inner in error.exceptions)
+    return isinstance(error, kind)
