@@ -42,14 +42,13 @@ class Backoff:
 
         Args:
             failures: From 1.
-            draw: Gives a random number from 0 (included) to 1 (not included); called once,
-                and only where there is jitter.
+            draw: Gives a random number from 0 (included) to 1 (not included); called
+                once, and only where there is jitter.
         """
         try:
-            whole = self.initial * self.factor ** (failures - 1)
+            whole = min(self.initial * self.factor ** (failures - 1), self.maximum)
         except OverflowError:
-            whole = self.maximum
-        whole = min(whole, self.maximum)
+            whole = self.maximum if self.initial else 0.0
         return whole * (1.0 - self.jitter * draw()) if self.jitter else whole
 
 
@@ -67,7 +66,7 @@ class FailureRow:
         return tuple(self._recent)
 
     def record(self, failure: Failure, *, uptime: float) -> bool:
-        """Count a failure after *uptime* seconds; tell whether one more try is allowed."""
+        """Count a failure after *uptime* seconds; tell whether it may be tried again."""
         if uptime >= self._backoff.reset_after:
             self.count = 0
             self._recent.clear()

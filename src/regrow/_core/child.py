@@ -11,7 +11,7 @@ from .exits import Exit
 from .specs import ChildSpec, Strategy
 from .steps import ChildCounts, ChildInfo
 
-__all__ = ["Child", "Status", "count", "covered", "info"]
+__all__ = ["Child", "Status", "count", "covered", "info", "kept_down"]
 
 
 class Status(Enum):
@@ -33,9 +33,11 @@ class Child:
     run: int = 0
     """The start that events must name; 0 while there is none."""
     open: bool = True
-    """Whether its place takes messages: it runs, or will run without being asked for."""
+    """Whether its place takes messages: it runs, or will without being asked for."""
+    added: bool = False
+    """Whether it was started by a caller: then it does not outlive this life (S39)."""
     exit: Exit | None = None
-    """How it ended, while that still stands in line (S44)."""
+    """How it ended, while that stands in line and it still counts as running (S44)."""
     token: int = 0
     """The retry or delay that it waits for; 0 for none (S33)."""
     delayed: bool = False
@@ -70,6 +72,17 @@ def covered(
             return every[every.index(child) :]
 
 
+def kept_down(strategy: Strategy, children: Collection[Child]) -> set[Child]:
+    """Give the children that are down for a round of restarts that is delayed (D5).
+
+    They will be started with it, or when the child that it waits for is terminated.
+    """
+    kept: set[Child] = set()
+    for waiting in [child for child in children if child.delayed]:
+        kept.update(covered(strategy, children, waiting))
+    return {child for child in kept if child.status is Status.DOWN and child.open}
+
+
 def _shown(child: Child) -> Literal["running", "restarting", "stopped"]:
     match child.status:
         case Status.RUNNING | Status.STOPPING:
@@ -86,11 +99,16 @@ def info(child: Child) -> ChildInfo:
 
 
 def count(children: Collection[Child]) -> ChildCounts:
-    """Count *children* (S20); those of a dynamic supervisor count as specs (D9)."""
+    """Count *children* (S20); those of a dynamic supervisor count as specs (D9).
+
+    One that is known to have ended is not active, though its end still stands in line.
+    """
     supervisors = sum(child.spec.kind == "supervisor" for child in children)
     return ChildCounts(
         specs=len(children),
-        active=sum(_shown(child) == "running" for child in children),
+        active=sum(
+            _shown(child) == "running" and child.exit is None for child in children
+        ),
         supervisors=supervisors,
         workers=len(children) - supervisors,
     )

@@ -76,17 +76,21 @@ class RestartWindow:
 class WorkClock:
     """A supervisor's own clock: it stands still while a restart is carried out (D3).
 
-    With it, restarts that are slow cannot hide an endless loop (T22).
+    With it, restarts that are slow cannot hide an endless loop (T22). It shows the time of
+    the world less what restarts took; where that is nothing it shows that time exactly.
     """
 
     _busy: float = field(default=0.0, init=False)
-    _since: float | None = field(default=None, init=False)
     _back: float = field(default=0.0, init=False)
+    _since: float | None = field(default=None, init=False)
+    _shown: float = field(default=float("-inf"), init=False)
+    """What it showed last: rounding must not let it go back."""
 
     def read(self, now: float) -> float:
         """Give the time on this clock when it is *now* in the world."""
         standing = now if self._since is None else self._since
-        return standing - self._busy - self._back
+        self._shown = max(self._shown, standing - (self._busy + self._back))
+        return self._shown
 
     def stop(self, now: float) -> None:
         """Let the clock stand still from *now*; nothing if it does already."""
@@ -102,13 +106,15 @@ class WorkClock:
     def set_back(self, seconds: float, *, now: float, floor: float) -> None:
         """Take off the time that restarts took inside a child that gave up.
 
-        The clock is never set back past *floor*, the time of the last attempt: what came
+        The clock is never set back past *floor*, the time of the last attempt: what is
         before that has been judged already.
         """
-        room = self.read(now) - floor
-        self._back += max(0.0, min(seconds, room))
+        shown = self.read(now)
+        taken = max(0.0, min(seconds, shown - floor))
+        self._back += taken
+        self._shown = max(floor, shown - taken)
 
     def busy(self, now: float) -> float:
-        """Seconds, of this life, that restarts took here and in children that gave up."""
+        """Seconds that restarts took in this life, here and in children that gave up."""
         running = 0.0 if self._since is None else now - self._since
         return self._busy + self._back + running

@@ -1,0 +1,210 @@
+"""What follows from the end of a child, and from a start that failed.
+
+First whether it is restarted (S23), then whether the limit allows it (S24, S35), then what
+goes along with it (S27-S29). A child with a backoff has a limit of its own and waits (D5).
+"""
+
+from collections.abc import Callable
+
+from regrow.errors import Failure, RestartLimitExceededError, StartFailedError
+
+from . import steps as out
+from .backoff import FailureRow
+from .child import Child, Status, covered, kept_down
+from .exits import Exit
+from .intensity import RestartWindow, Verdict
+from .shutdown import Shutdown
+from .specs import SupervisorSpec
+from .work import Kind, Retry, Work, left_out
+
+__all__ = ["Restarts"]
+
+
+class Restarts(Shutdown):
+    """The rules of restarts."""
+
+    def __init__(
+        self,
+        spec: SupervisorSpec,
+        path: str,
+        *,
+        draw: Callable[[], float],
+        root: bool,
+    ) -> None:
+        super().__init__(spec, path, root=root)
+        self._draw = draw
+        self._window = RestartWindow(spec.intensity, spec.period)
+
+    # ---------------------------------------------------------- what a child has come to
+
+    def _ended(self, child: Child, end: Exit) -> None:
+        """Judge the end of a child that nobody asked for (S23)."""
+        child.status = Status.DOWN
+        child.exit = None
+        child.run = 0
+        if not end.reason.clean:
+            self._clock.set_back(end.busy, now=self._now, floor=self._window.last)
+        restarts = child.spec.restart == "permanent" or (
+            child.spec.restart == "transient" and not end.reason.clean
+        )
+        if self._draining or end.fatal:
+            self._drop(child)
+        elif restarts:
+            self._restart(child, end.error, while_starting=False)
+        else:
+            self._drop(child)  # S25: and the strategy is not asked
+            self._consider_auto_shutdown(child)
+
+    def _start_failed(self, work: Work, child: Child, error: BaseException) -> None:
+        """Judge a start that failed; it may be tried again."""
+        retried = child.spec.start == "retry"
+        match work.kind:
+            case Kind.FIRST_START if not retried:
+                self._fail_start(child, error)
+            case Kind.RESTART_CHILD:
+                self._close(child)  # S16: it stays down, and nothing is counted
+                work.answer = self._start_error(child, error)
+            case Kind.START_CHILD if not retried:
+                self._forget(child)  # S14: its spec is discarded
+                work.answer = self._start_error(child, error)
+            case _:
+                self._failed_attempt(work, child, error)
+
+    def _failed_attempt(self, work: Work, child: Child, error: BaseException) -> None:
+        """A start that will be tried again has failed (S31, D5)."""
+        child.status = Status.RESTARTING
+        if work.kind is not Kind.FIRST_START or self.spec.strategy != "one_for_one":
+            work.starts.clear()
+        if child.spec.backoff is None:
+            child.failed = error
+            child.token = self._next()
+            self._line.append(Retry(child, child.token))  # behind what waits already
+            return
+        failure = Failure(self._place(child), self._now, error, while_starting=True)
+        if self._delay(child, failure) and self.spec.strategy == "one_for_all":
+            work.stops.extend(self._running(self._children.values()))
+
+    def _retry(self, child: Child) -> None:
+        """The turn of a failed restart has come, or its delay is over."""
+        child.token = 0
+        child.status = Status.DOWN
+        if child.delayed:
+            child.delayed = False
+            self._round(child)
+        else:
+            error, child.failed = child.failed, None
+            self._restart(child, error, while_starting=True)  # S32: it counts again
+
+    # ------------------------------------------------------------------ making a restart
+
+    def _restart(
+        self, child: Child, error: BaseException | None, *, while_starting: bool
+    ) -> None:
+        """Decide on a restart: the limit first, then the strategy (S24)."""
+        failure = Failure(self._place(child), self._now, error, while_starting)
+        if child.spec.backoff is not None:
+            if self._delay(child, failure):
+                self._keep_down(child)
+            return
+        verdict = self._window.record(self._clock.read(self._now), failure)
+        if verdict is Verdict.EXCEEDED:
+            self._give_up(
+                child,
+                RestartLimitExceededError(
+                    path=self.path,
+                    child_id=child.spec.name,
+                    intensity=self.spec.intensity,
+                    period=self.spec.period,
+                    failures=self._window.failures,
+                    span=self._window.span,
+                ),
+            )
+            return
+        self._decided(child, len(self._window.failures), 0.0, error)
+        self._round(child)
+
+    def _round(self, child: Child) -> None:
+        """Stop what runs in the range, in reverse, then start all of it (S28-S30)."""
+        group = covered(self.spec.strategy, self._children.values(), child)
+        for other in group:
+            self._unschedule(other)  # a round overrides a sibling's wait (S33, D5)
+        work = Work(Kind.ROUND)
+        work.stops.extend(self._running(group))
+        work.starts.extend(other for other in group if not left_out(other))
+        self._begin(work)
+
+    def _delay(self, child: Child, failure: Failure) -> bool:
+        """Let a child with a budget of its own wait (D5); give up when that is spent."""
+        backoff = child.spec.backoff
+        assert backoff is not None  # noqa: S101 - asked only for such children
+        if child.row is None:
+            child.row = FailureRow(backoff)
+        row = child.row
+        if not row.record(failure, uptime=child.ended_at - child.up_at):
+            self._give_up(
+                child,
+                RestartLimitExceededError(
+                    path=self.path,
+                    child_id=child.spec.name,
+                    intensity=None,
+                    period=backoff.reset_after,
+                    failures=row.failures,
+                    count=row.count,
+                ),
+            )
+            return False
+        delay = backoff.delay(row.count, self._draw)
+        child.status = Status.RESTARTING
+        child.delayed = True
+        child.token = self._next()
+        self._decided(child, row.count, delay, failure.error)
+        self._steps.append(out.StartTimer(child.spec.name, child.token, delay))
+        return True
+
+    def _keep_down(self, child: Child) -> None:
+        """Stop the range of a delayed round at once (D5)."""
+        group = covered(self.spec.strategy, self._children.values(), child)
+        for other in group:
+            if other is not child:
+                self._unschedule(other)  # it comes back with the round, not before
+        work = Work(Kind.ROUND)
+        work.stops.extend(self._running(group))
+        self._begin(work)
+
+    def _decided(
+        self, child: Child, attempt: int, delay: float, error: BaseException | None
+    ) -> None:
+        self._steps.append(out.RestartDecided(child.spec.name, attempt, delay, error))
+
+    # --------------------------------------------------------- what ends the supervisor
+
+    def _consider_auto_shutdown(self, child: Child) -> None:
+        """S46: only the own end of a significant child brings it about."""
+        if not child.spec.significant or self.spec.auto_shutdown == "never":
+            return
+        if self.spec.auto_shutdown == "all_significant":
+            children = self._children.values()
+            kept = kept_down(self.spec.strategy, children)
+            if any(
+                other.spec.significant and (other.active or other in kept)
+                for other in children
+            ):
+                return
+        ending = out.Ending(out.Outcome.AUTO_SHUTDOWN, None, child.spec.name)
+        self._shut_down(ending, final=self._root)
+
+    def _give_up(self, child: Child, error: RestartLimitExceededError) -> None:
+        """S38, D1: stop all others, then fail to the parent."""
+        child.status = Status.DOWN
+        self._clock.stop(self._now)
+        ending = out.Ending(out.Outcome.GAVE_UP, error, child.spec.name)
+        self._shut_down(ending, final=self._root)
+
+    def _fail_start(self, child: Child, error: BaseException) -> None:
+        """S10: no retry; what came before it is stopped in reverse."""
+        failed = self._start_error(child, error)
+        ending = out.Ending(out.Outcome.START_FAILED, failed, child.spec.name)
+        self._shut_down(ending, final=self._root)
+
+    def _start_error(self, child: Child, error: BaseException) -> StartFailedError:
+        return StartFailedError(self._place(child), error)
