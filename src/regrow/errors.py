@@ -105,7 +105,7 @@ class SpecError(RegrowError, ValueError):
     """
 
     def __init__(self, findings: Sequence[Finding]) -> None:
-        self.findings = tuple(findings)
+        self.findings: tuple[Finding, ...] = tuple(findings)
         count = len(self.findings)
         head = "1 fault" if count == 1 else f"{count} faults"
         lines = "".join(f"\n  {finding}" for finding in self.findings)
@@ -125,8 +125,8 @@ class StartFailedError(RegrowError):
 
     def __init__(self, path: str, cause: BaseException) -> None:
         self.path = path
-        self.child_id = path.rpartition("/")[2]
-        self.__cause__ = cause
+        self.child_id: str = path.rpartition("/")[2]
+        self.__cause__: BaseException | None = cause
         root = self.root_cause
         last = self.failed_path
         via = "" if last == path else f" because {last!r} did not"
@@ -224,9 +224,9 @@ class RestartLimitExceededError(RegrowError):
         self.child_id = child_id
         self.intensity = intensity
         self.period = period
-        self.failures = tuple(failures)
+        self.failures: tuple[Failure, ...] = tuple(failures)
         cause = self.failures[-1].error
-        self.__cause__ = cause
+        self.__cause__: BaseException | None = cause
         below = cause.levels if isinstance(cause, RestartLimitExceededError) else ()
         self.levels: tuple[str, ...] = (*below, path)
         count = len(self.failures) if count is None else count
@@ -273,7 +273,7 @@ class ActorCrashedError(CallError):
         self, path: str, message: str, incarnation: int, cause: BaseException
     ) -> None:
         self.incarnation = incarnation
-        self.__cause__ = cause
+        self.__cause__: BaseException | None = cause
         super().__init__(
             path,
             message,
@@ -357,7 +357,7 @@ class CallCycleError(CallError):
     def __init__(
         self, path: str, message: str, circle: Sequence[str], *, full: bool = False
     ) -> None:
-        self.circle = tuple(circle)
+        self.circle: tuple[str, ...] = tuple(circle)
         way = " -> ".join(repr(step) for step in (*self.circle, self.circle[0]))
         room = " (the mailbox is full and it waits for room)" if full else ""
         what = repr(message) if message else "the request"

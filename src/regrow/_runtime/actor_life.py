@@ -49,7 +49,7 @@ class ActorLife(Life):
     ) -> None:
         super().__init__(place, run, report)
         self.actor: object = None
-        self.stops = False
+        self.stops: bool = False
         self._lifespan: Callable[[], AbstractAsyncContextManager[object]] | None = None
         self._in_hand: Request | None = None
         self._deferred: dict[Deferred[object], None] | None = None

@@ -10,7 +10,7 @@ from regrow._core.events import Event
 
 from .log import log_event, log_observer_failed
 from .timers import Timers
-from .waits import lives
+from .waits import Lives, lives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -66,19 +66,19 @@ class Host:
         on_stop: Callable[[], None],
     ) -> None:
         self._observers = [*observers]
-        self.random = random
-        self.on_failure = on_failure
+        self.random: Random = random
+        self.on_failure: Callable[[], None] = on_failure
         self._on_stop = on_stop
-        self.timers = Timers()
-        self.lives = lives()
+        self.timers: Timers = Timers()
+        self.lives: Lives = lives()
         self.root: SupervisorPlace | None = None
         self.by_spec: dict[int, Place] = {}
         self.supervisors: dict[int, SupervisorLife] = {}
-        self.stopping = False
-        self.cut = False
+        self.stopping: bool = False
+        self.cut: bool = False
         self.fatal: BaseException | None = None
-        self.casts = 0
-        self.tickets = 0
+        self.casts: int = 0
+        self.tickets: int = 0
 
     def now(self) -> float:
         """Seconds on the run's clock."""

@@ -87,14 +87,14 @@ class Life:
     def __init__(
         self, place: Place, run: int, report: Callable[[steps.Event], None]
     ) -> None:
-        self.place = place
-        self.run = run
-        self.scope = trio.CancelScope()
+        self.place: Place = place
+        self.run: int = run
+        self.scope: trio.CancelScope = trio.CancelScope()
         self.task: trio.lowlevel.Task | None = None
-        self.up = False
-        self.over = False
-        self.told = False
-        self.killed = False
+        self.up: bool = False
+        self.over: bool = False
+        self.told: bool = False
+        self.killed: bool = False
         self.waiting: Waiting | None = None
         self._report = report
         self._deadline: TimerEntry | None = None
@@ -104,7 +104,7 @@ class Life:
         self._cut_at = 0.0
         self._shields: dict[object, Callable[[], None]] | None = None
         place.incarnation += 1
-        self.number = place.incarnation
+        self.number: int = place.incarnation
         place.life = self
 
     # ------------------------------------------------------------------- being started

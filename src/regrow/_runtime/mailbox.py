@@ -50,10 +50,10 @@ class Box:
     )
 
     def __init__(self, rules: Mailbox) -> None:
-        self.rules = rules
-        self.count = 0
-        self.peak = 0
-        self.dropped = 0
+        self.rules: Mailbox = rules
+        self.count: int = 0
+        self.peak: int = 0
+        self.dropped: int = 0
         self._send, self._receive = trio.open_memory_channel[Request | None](
             float("inf")
         )

@@ -44,8 +44,8 @@ class Handler:
     __slots__ = ("name", "raises")
 
     def __init__(self, name: str, raises: tuple[type[Exception], ...]) -> None:
-        self.name = name
-        self.raises = raises
+        self.name: str = name
+        self.raises: tuple[type[Exception], ...] = raises
 
 
 class Request:
@@ -82,14 +82,14 @@ class Request:
         place: ActorPlace,
         task: trio.lowlevel.Task | None,
     ) -> None:
-        self.handler = handler
-        self.args = args
-        self.kwargs = kwargs
-        self.place = place
+        self.handler: Handler = handler
+        self.args: tuple[object, ...] = args
+        self.kwargs: dict[str, object] = kwargs
+        self.place: ActorPlace = place
         self.task = task
-        self.is_call = task is not None
-        self.life = 0
-        self.state = State.NEW
+        self.is_call: bool = task is not None
+        self.life: int = 0
+        self.state: State = State.NEW
         self.waiter: Waiter | None = None
 
     @property

@@ -49,7 +49,7 @@ class Monitor(trio.abc.ReceiveChannel[Down]):
         self._notices: deque[Down] = deque(maxlen=KEPT)
         self._news = trio.Event()
         self._ended = place.removed
-        self.closed = False
+        self.closed: bool = False
         if not place.open:
             number, last = place.last or (place.incarnation, None)
             self.notice(number, last)

@@ -84,9 +84,9 @@ class Place:
     def __init__(
         self, host: Host, parent: SupervisorPlace | None, spec: ChildSpec
     ) -> None:
-        self.host = host
-        self.parent = parent
-        self.spec = spec
+        self.host: Host = host
+        self.parent: SupervisorPlace | None = parent
+        self.spec: ChildSpec = spec
         self.name: str = spec.name
         self.path: str = spec.name if parent is None else f"{parent.path}/{spec.name}"
         self.life: Life | None = None
@@ -197,7 +197,7 @@ class ActorPlace(Place):
         actor_type: type | None,
     ) -> None:
         super().__init__(host, parent, spec)
-        self.box = Box(mailbox)
+        self.box: Box = Box(mailbox)
         self.actor_type = actor_type
         self._handlers: dict[object, Handler] | None = None
         self._tell_drops = False
@@ -376,7 +376,7 @@ class SupervisorPlace(Place):
         self.children: dict[str, Place] = {}
         self.declared: dict[str, Place] = {}
         self.asked: dict[int, Asked] = {}
-        self.made = 0
+        self.made: int = 0
 
     @property
     def supervisor_life(self) -> SupervisorLife | None:

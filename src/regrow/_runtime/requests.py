@@ -52,9 +52,9 @@ class Asked:
     ) -> None:
         host = place.host
         host.tickets += 1
-        self.ticket = host.tickets
-        self.place = place
-        self.request = request
+        self.ticket: int = host.tickets
+        self.place: SupervisorPlace = place
+        self.request: steps.Request | None = request
         self._task: trio.lowlevel.Task | None = task
         self._waiter: Waiter | None = None
 

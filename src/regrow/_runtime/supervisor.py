@@ -72,7 +72,7 @@ class SupervisorLife(Life):
         super().__init__(place, run, report)
         host = place.host
         self.busy_with: dict[str, Place] = {}
-        self.final = False
+        self.final: bool = False
         self._machine = SupervisorMachine(
             cast("SupervisorSpec", place.spec),
             place.path,
@@ -102,7 +102,7 @@ class SupervisorLife(Life):
     @enable_ki_protection
     async def live(self) -> None:
         """Be the supervisor's task."""
-        self.task = trio.lowlevel.current_task()
+        self.task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
         place = self.supervisor_place
         host = place.host
         host.supervisors[id(self)] = self

@@ -27,8 +27,8 @@ class TimerEntry:
     __slots__ = ("callback", "due", "order")
 
     def __init__(self, due: float, order: int, callback: Callable[[], None]) -> None:
-        self.due = due
-        self.order = order
+        self.due: float = due
+        self.order: int = order
         self.callback: Callable[[], None] | None = callback
 
     def __lt__(self, other: TimerEntry) -> bool:

@@ -180,14 +180,16 @@ class _Running:
         body: trio.CancelScope,
         signals: AsyncIterator[int] | None,
     ) -> None:
-        self.host = Host(observers, random, self._fail, self._limit_stop)
-        self.root = cast("SupervisorPlace", make_place(self.host, None, spec))
+        self.host: Host = Host(observers, random, self._fail, self._limit_stop)
+        self.root: SupervisorPlace = cast(
+            "SupervisorPlace", make_place(self.host, None, spec)
+        )
         self.host.root = self.root
-        self.decided = trio.Event()
-        self.over = trio.Event()
+        self.decided: trio.Event = trio.Event()
+        self.over: trio.Event = trio.Event()
         self.error: BaseException | None = None
         self.body = body
-        self.was_up = False
+        self.was_up: bool = False
         self._shutdown = shutdown
         self._signals = signals
         self._waiting: list[Asked] = []

@@ -85,7 +85,7 @@ class Lives:
 
     def __init__(self) -> None:
         self.tasks: dict[trio.lowlevel.Task, Life] = {}
-        self.waiting = 0
+        self.waiting: int = 0
 
     def owner(self, task: trio.lowlevel.Task | None) -> Life | None:
         """Give the child that *task* belongs to: its own, or one in a nursery below."""
