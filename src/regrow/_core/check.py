@@ -6,7 +6,7 @@ it finds on the spec; a supervisor collects that of its children and raises it a
 
 import math
 from collections.abc import Container, Iterable, Iterator
-from typing import get_args
+from typing import cast, get_args
 
 from attrs import evolve
 
@@ -342,8 +342,8 @@ def late_refs(value: object) -> Iterator[Late]:
         if value.spec is not None:
             yield value
     elif isinstance(value, list | tuple):
-        for item in value:
+        for item in cast("Iterable[object]", value):
             yield from late_refs(item)
     elif isinstance(value, dict):
-        for item in value.values():
+        for item in cast("dict[object, object]", value).values():
             yield from late_refs(item)

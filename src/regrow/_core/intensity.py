@@ -28,7 +28,9 @@ class RestartWindow:
 
     intensity: int
     period: float
-    _attempts: deque[tuple[float, Failure]] = field(factory=deque, init=False)
+    _attempts: deque[tuple[float, Failure]] = field(
+        factory=deque[tuple[float, Failure]], init=False
+    )
 
     @property
     def last(self) -> float:

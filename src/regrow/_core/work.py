@@ -43,8 +43,8 @@ class Work:
     """The piece of work in hand."""
 
     kind: Kind
-    stops: deque[Child] = field(factory=deque)
-    starts: deque[Child] = field(factory=deque)
+    stops: deque[Child] = field(factory=deque[Child])
+    starts: deque[Child] = field(factory=deque[Child])
     subject: Child | None = None
     ticket: int | None = None
     answer: out.Answer = None

@@ -226,7 +226,8 @@ class SupervisorRef(PlaceRef):
 def ref_to(place: Place) -> PlaceRef:
     """Give the live ref of *place*."""
     if isinstance(place, ActorPlace):
-        return Ref(place)
+        ref: Ref[Actor] = Ref(place)
+        return ref
     if isinstance(place, SupervisorPlace):
         return SupervisorRef(place)
     return ServiceRef(place)

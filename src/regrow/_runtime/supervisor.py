@@ -393,7 +393,8 @@ def make_place(host: Host, parent: SupervisorPlace | None, spec: ChildSpec) -> P
     if isinstance(spec, ActorSpec):
         factory: object = spec.factory
         known = factory if isinstance(factory, type) else None
-        place = ActorPlace(host, parent, spec, spec.mailbox, known)
+        own = cast("ActorSpec[Actor]", spec)
+        place = ActorPlace(host, parent, own, own.mailbox, known)
     elif isinstance(spec, SupervisorSpec):
         above = SupervisorPlace(host, parent, spec)
         for child in spec.children:

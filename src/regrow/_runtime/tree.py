@@ -406,7 +406,7 @@ def _besides(failure: BaseException, host: Host) -> BaseException | None:
         return isinstance(error, CallError) and error.origin is host
 
     if isinstance(failure, BaseExceptionGroup):
-        return failure.split(follows)[1]
+        return cast("BaseExceptionGroup[BaseException]", failure).split(follows)[1]
     return None if follows(failure) else failure
 
 
