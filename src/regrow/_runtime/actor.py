@@ -58,7 +58,7 @@ class Actor:
         Raises:
             NotInTreeError: Before the lifespan, or outside a tree.
         """
-        return Ref(_life(self).place)
+        return Ref(_life(self).actor_place)
 
     def stop(self) -> None:
         """End normally after the message in hand.

@@ -16,7 +16,7 @@ from regrow.errors import ActorCrashedError, ActorInterruptedError, MessageError
 from .life import Life
 from .messages import Deferred, Request, State
 from .signals import Shutdown
-from .user import await_user, call_user, only
+from .user import await_user, call_method, call_user, only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,6 +117,8 @@ class ActorLife(Life):
 
     async def _handle_messages(self) -> None:
         box = self.actor_place.box
+        actor = self.actor
+        methods = type(actor)
         streak = 0
         while not self._ending():
             if streak == STREAK:
@@ -127,46 +129,35 @@ class ActorLife(Life):
             if request is None:
                 streak = 0
                 request = await box.take()
-                if request is None:
-                    continue
+                if request is None or request.state is not State.HANDED:
+                    continue  # woken to look around, or its sender has given up
                 if self._ending():
                     box.put_back(request)
                     return
             streak += 1
             if request.life and request.life != self.number:
                 continue  # a timer's message for an incarnation that is gone
-            await self._handle(request)
+            self._in_hand = request
+            request.state = State.BEGUN
+            method = getattr(methods, request.handler.name, None)
+            try:
+                if method is None:
+                    raise _no_such(actor, request.handler.name)
+                result = call_method(method, actor, request.args, request.kwargs)
+                if type(result) is CoroutineType:
+                    result = await await_user(result)
+            except Exception as error:
+                if not self._answered_with(request, error, known=method is not None):
+                    raise
+            else:
+                if isinstance(result, Deferred):
+                    self._defer(request, result)
+                elif request.task is not None:
+                    request.settle(outcome.Value(result))
+            self._in_hand = None
 
     def _ending(self) -> bool:
         return self.told or self.stops
-
-    async def _handle(self, request: Request) -> None:
-        self._in_hand = request
-        request.state = State.BEGUN
-        handler = request.handler
-        method = getattr(type(self.actor), handler.name, None)
-        try:
-            if method is None:
-                raise _no_such(self.actor, handler.name)
-            result = call_user(method, (self.actor, *request.args), request.kwargs)
-            if type(result) is CoroutineType:
-                result = await await_user(result)
-        except Exception as error:
-            if handler.raises and isinstance(error, handler.raises):
-                self._answer_error(request, error)
-            elif method is None or _never_began(error):
-                self._refuse(request, error)
-            else:
-                if not only(error, Shutdown):
-                    self._in_hand = None
-                    self._fail(request, error)
-                raise
-        else:
-            if isinstance(result, Deferred):
-                self._defer(request, result)
-            elif request.task is not None:
-                request.settle(outcome.Value(result))
-        self._in_hand = None
 
     # --------------------------------------------------------------------- answers
 
@@ -184,6 +175,22 @@ class ActorLife(Life):
     def _deferred_done(self, deferred: Deferred[object]) -> None:
         if self._deferred is not None:
             self._deferred.pop(deferred, None)
+
+    def _answered_with(
+        self, request: Request, error: Exception, *, known: bool
+    ) -> bool:
+        """Answer with *error*; tell whether the actor goes on all the same."""
+        named = request.handler.raises
+        if named and isinstance(error, named):
+            self._answer_error(request, error)
+            return True
+        if not known or _never_began(error):
+            self._refuse(request, error)
+            return True
+        if not only(error, Shutdown):
+            self._in_hand = None
+            self._fail(request, error)
+        return False
 
     def _answer_error(self, request: Request, error: Exception) -> None:
         """*error* is an answer, named by `@raises`."""
@@ -274,11 +281,12 @@ def _never_began(error: Exception) -> bool:
     """Whether *error* came from the call itself, before any line of the method ran."""
     if not isinstance(error, TypeError) or error.__traceback__ is None:
         return False
-    called = error.__traceback__.tb_next  # the frame of call_user
+    called = error.__traceback__.tb_next  # the frame of call_method
     return called is not None and called.tb_next is None
 
 
 def _cancelled(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
-        return error.subgroup(trio.Cancelled) is not None
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return group.subgroup(trio.Cancelled) is not None
     return isinstance(error, trio.Cancelled)

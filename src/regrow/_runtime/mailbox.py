@@ -5,15 +5,19 @@ has no bound of its own: room is counted here, because a request whose sender ga
 no room but cannot be taken out of the middle of a channel. Such husks are skipped by the
 reader, and swept when there are more of them than living messages.
 
+A reader that waits is handed its message directly, without the detour over the channel.
+
 Everything here is synchronous but `take`, and runs protected from KeyboardInterrupt by its
 callers, so that no state is left half changed.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING
 
+import outcome
 import trio
 
 from .messages import Request, State
@@ -40,9 +44,9 @@ class Box:
         "_husks",
         "_line",
         "_put_back",
+        "_reader",
         "_receive",
         "_send",
-        "_waiting",
         "count",
         "dropped",
         "peak",
@@ -54,13 +58,11 @@ class Box:
         self.count: int = 0
         self.peak: int = 0
         self.dropped: int = 0
-        self._send, self._receive = trio.open_memory_channel[Request | None](
-            float("inf")
-        )
+        self._send, self._receive = trio.open_memory_channel[Request](math.inf)
         self._line: deque[Request] | None = None
         self._put_back: deque[Request] | None = None
         self._husks = 0
-        self._waiting = False
+        self._reader: trio.lowlevel.Task | None = None
 
     # -------------------------------------------------------------------- sending
 
@@ -68,13 +70,17 @@ class Box:
         """Whether a message would be taken at once."""
         if self._line:
             return False
-        if self.count < self.rules.capacity:
-            return True
-        # A rendezvous: only a reader that waits for just this message makes room.
-        return self._waiting and self.count == 0
+        # A reader that waits makes room for one, also where the capacity is 0.
+        return self._reader is not None or self.count < self.rules.capacity
 
     def put(self, request: Request) -> None:
         """Take *request*; there must be room."""
+        reader = self._reader
+        if reader is not None:
+            self._reader = None
+            request.state = State.HANDED
+            trio.lowlevel.reschedule(reader, outcome.Value(request))
+            return
         request.state = State.QUEUED
         self.count += 1
         if self.count > self.peak:
@@ -108,14 +114,17 @@ class Box:
 
     def wake(self) -> None:
         """Let a waiting reader look around."""
-        if self._waiting:
-            self._waiting = False
-            self._send.send_nowait(None)
+        reader = self._reader
+        if reader is not None:
+            self._reader = None
+            trio.lowlevel.reschedule(reader)
 
     # -------------------------------------------------------------------- reading
 
     def take_nowait(self) -> Request | None:
         """Take the next message, if there is one."""
+        if not self.count and not self._husks:
+            return self._from_line() if self._line else None
         while self._put_back:
             request = self._put_back.popleft()
             if request.state is State.QUEUED:
@@ -127,24 +136,22 @@ class Box:
 
     async def take(self) -> Request | None:
         """Wait for the next message; `None` if there was a reason to look around."""
-        self._waiting = True
-        try:
-            request = await self._receive.receive()
-        finally:
-            self._waiting = False
-        if request is None or request.state is not State.QUEUED:
-            self._husks -= request is not None
-            return None
-        self.count -= 1
-        self._admit()
+        self._reader = trio.lowlevel.current_task()
+        request: Request | None = await trio.lowlevel.wait_task_rescheduled(self._leave)
         return request
+
+    def _leave(self, _: object) -> trio.lowlevel.Abort:
+        self._reader = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
     def put_back(self, request: Request) -> None:
         """It was taken but not begun: it is the next one again."""
         if self._put_back is None:
             self._put_back = deque()
-        self._put_back.appendleft(request)
-        self.count += 1
+        if request.state is State.HANDED:
+            request.state = State.QUEUED
+            self._put_back.appendleft(request)
+            self.count += 1
 
     def _next_living(self) -> Request | None:
         while True:
@@ -152,8 +159,6 @@ class Box:
                 request = self._receive.receive_nowait()
             except trio.WouldBlock:
                 return self._from_line()
-            if request is None:
-                continue
             if request.state is State.QUEUED:
                 self.count -= 1
                 if self._line:
@@ -196,9 +201,7 @@ class Box:
             self._put_back.clear()
         try:
             while True:
-                request = self._receive.receive_nowait()
-                if request is not None:
-                    everything.append(request)
+                everything.append(self._receive.receive_nowait())
         except trio.WouldBlock:
             pass
         if self._line:
@@ -215,7 +218,7 @@ class Box:
         try:
             while True:
                 request = self._receive.receive_nowait()
-                if request is not None and request.state is State.QUEUED:
+                if request.state is State.QUEUED:
                     kept.append(request)
         except trio.WouldBlock:
             pass

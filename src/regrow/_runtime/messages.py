@@ -32,10 +32,12 @@ class State(IntEnum):
     """Its sender waits for room."""
     QUEUED = 2
     """In the mailbox."""
-    BEGUN = 3
+    HANDED = 3
+    """Given to a reader that waited for it, but not begun."""
+    BEGUN = 4
     """In hand, or its answer is deferred."""
-    SETTLED = 4
-    ABANDONED = 5
+    SETTLED = 5
+    ABANDONED = 6
 
 
 class Handler:
@@ -117,6 +119,11 @@ class Request:
         self.task = None
         trio.lowlevel.reschedule(task, result)
         return True
+
+    def abandon(self, _: object) -> trio.lowlevel.Abort:
+        """The parked sender is cancelled: it takes its message back, unless begun."""
+        self.place.box.abandon(self)
+        return trio.lowlevel.Abort.SUCCEEDED
 
     def refuse(self, circle: Sequence[str]) -> None:
         """Fail it, as it closes a circle of calls."""

@@ -183,10 +183,11 @@ class ActorPlace(Place):
 
     Attributes:
         box: Its mailbox.
+        tasks: The living children of the run, to see who calls.
         actor_type: The class of its actor, as far as it is known before it was made.
     """
 
-    __slots__ = ("_handlers", "_tell_drops", "actor_type", "box")
+    __slots__ = ("_handlers", "_tell_drops", "actor_type", "box", "tasks")
 
     def __init__(
         self,
@@ -198,6 +199,7 @@ class ActorPlace(Place):
     ) -> None:
         super().__init__(host, parent, spec)
         self.box: Box = Box(mailbox)
+        self.tasks = host.lives.tasks
         self.actor_type = actor_type
         self._handlers: dict[object, Handler] | None = None
         self._tell_drops = False

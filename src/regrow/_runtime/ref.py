@@ -13,7 +13,6 @@ from typing import (
     Never,
     ParamSpec,
     TypeVar,
-    cast,
     overload,
 )
 
@@ -113,7 +112,12 @@ class Ref(PlaceRef, Generic[A_co]):
     `trio.fail_after` around the call.
     """
 
-    __slots__ = ()
+    __slots__ = ("_to",)
+
+    def __init__(self, place: ActorPlace | None, spec: ChildSpec | None = None) -> None:
+        """For the runtime: live with a *place*, late with a *spec*."""
+        super().__init__(place, spec)
+        self._to = place
 
     @overload
     async def call(
@@ -175,12 +179,12 @@ class Ref(PlaceRef, Generic[A_co]):
             UnboundRefError: It is a late ref.
             Exception: One that the method names with `@raises`, as it is.
         """
-        place = cast("ActorPlace", self._place)
+        place = self._to
         if place is None:
             raise UnboundRefError("?" if self.spec is None else self.spec.name)
         task = trio.lowlevel.current_task()
         request = Request(place.handler(method), args, kwargs, place, task)
-        life = place.host.lives.tasks.get(task)
+        life = place.tasks.get(task)
         if life is not None and life.makes_edges:
             found = circle(life.place, place) if place.open else None
             if found is not None:
@@ -192,12 +196,7 @@ class Ref(PlaceRef, Generic[A_co]):
             life.waits(request)
         else:
             place.send(request, may_wait=True)
-
-        def abandon(_: object) -> trio.lowlevel.Abort:
-            place.box.abandon(request)
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        return await trio.lowlevel.wait_task_rescheduled(abandon)
+        return await trio.lowlevel.wait_task_rescheduled(request.abandon)
 
     @enable_ki_protection
     async def cast(
@@ -218,7 +217,7 @@ class Ref(PlaceRef, Generic[A_co]):
             MessageError: *method* is no message of that actor.
             UnboundRefError: It is a late ref.
         """
-        place = cast("ActorPlace", self._place)
+        place = self._to
         if place is None:
             raise UnboundRefError("?" if self.spec is None else self.spec.name)
         handler = place.handler(method)
@@ -246,7 +245,7 @@ class Ref(PlaceRef, Generic[A_co]):
             MessageError: *method* is no message of that actor.
             UnboundRefError: It is a late ref.
         """
-        place = cast("ActorPlace", self._place)
+        place = self._to
         if place is None:
             raise UnboundRefError("?" if self.spec is None else self.spec.name)
         request = Request(place.handler(method), args, kwargs, place, None)
@@ -267,14 +266,10 @@ async def _wait_for_room(place: ActorPlace, request: Request) -> None:
             raise error
         request.waiter = life
         life.waits(request)
-
-    def abandon(_: object) -> trio.lowlevel.Abort:
-        place.box.abandon(request)
-        return trio.lowlevel.Abort.SUCCEEDED
-
-    await trio.lowlevel.wait_task_rescheduled(abandon)
+    await trio.lowlevel.wait_task_rescheduled(request.abandon)
 
 
 def place_of(ref: PlaceRef) -> Place:
     """Give the place of a live ref. For the runtime."""
-    return ref._bound()  # noqa: SLF001 - the one reader besides the refs themselves
+    # The one reader besides the refs themselves.
+    return ref._bound()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

@@ -1,11 +1,11 @@
 """Calling what users wrote: unprotected from KeyboardInterrupt, as they expect."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from trio.lowlevel import disable_ki_protection
 
-__all__ = ["await_user", "call_user", "only"]
+__all__ = ["await_user", "call_method", "call_user", "only"]
 
 T = TypeVar("T")
 
@@ -19,6 +19,17 @@ def call_user(
 
 
 @disable_ki_protection
+def call_method(
+    method: Callable[..., object],
+    actor: object,
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
+) -> object:
+    """Call *method* of *actor*."""
+    return method(actor, *args, **kwargs)
+
+
+@disable_ki_protection
 async def await_user(awaitable: Awaitable[T]) -> T:
     """Await *awaitable*."""
     return await awaitable
@@ -27,5 +38,6 @@ async def await_user(awaitable: Awaitable[T]) -> T:
 def only(error: BaseException, kind: type[BaseException]) -> bool:
     """Whether *error* is of *kind*, or a group of nothing else."""
     if isinstance(error, BaseExceptionGroup):
-        return all(only(inner, kind) for inner in error.exceptions)
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(only(inner, kind) for inner in group.exceptions)
     return isinstance(error, kind)
