@@ -17,7 +17,6 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING
 
-import outcome
 import trio
 
 from .messages import Request, State
@@ -41,6 +40,7 @@ class Box:
     """
 
     __slots__ = (
+        "_handed",
         "_husks",
         "_line",
         "_put_back",
@@ -63,6 +63,7 @@ class Box:
         self._put_back: deque[Request] | None = None
         self._husks = 0
         self._reader: trio.lowlevel.Task | None = None
+        self._handed: Request | None = None
 
     # -------------------------------------------------------------------- sending
 
@@ -79,7 +80,8 @@ class Box:
         if reader is not None:
             self._reader = None
             request.state = State.HANDED
-            trio.lowlevel.reschedule(reader, outcome.Value(request))
+            self._handed = request
+            trio.lowlevel.reschedule(reader)
             return
         request.state = State.QUEUED
         self.count += 1
@@ -135,9 +137,13 @@ class Box:
         return self._next_living()
 
     async def take(self) -> Request | None:
-        """Wait for the next message; `None` if there was a reason to look around."""
+        """Wait for the next message; `None` if there was a reason to look around.
+
+        It is no longer the reader's if its state has changed meanwhile.
+        """
         self._reader = trio.lowlevel.current_task()
-        request: Request | None = await trio.lowlevel.wait_task_rescheduled(self._leave)
+        await trio.lowlevel.wait_task_rescheduled(self._leave)
+        request, self._handed = self._handed, None
         return request
 
     def _leave(self, _: object) -> trio.lowlevel.Abort:
@@ -209,7 +215,9 @@ class Box:
             self._line.clear()
         self.count = 0
         self._husks = 0
-        alive = (State.QUEUED, State.LINE)
+        if self._handed is not None:
+            everything.insert(0, self._handed)
+        alive = (State.QUEUED, State.LINE, State.HANDED)
         return [request for request in everything if request.state in alive]
 
     def _sweep(self) -> None:
