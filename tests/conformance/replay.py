@@ -18,8 +18,10 @@ from typing import TextIO
 
 from attrs import define
 
-if __name__ == "__main__":  # run as a file: its siblings are found from the root
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+if __name__ == "__main__":  # run as a file, perhaps where regrow is not installed
+    root = Path(__file__).resolve().parents[2]
+    sys.path.insert(0, str(root))
+    sys.path.append(str(root / "src"))
 
 from tests.conformance import core, live
 from tests.conformance.comparing import first_difference

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+
 from tests.conformance.comparing import first_difference
 from tests.conformance.model import Json, Played, Scenario
 from tests.conformance.reading import UnusableFileError, read_scenarios
@@ -19,7 +20,7 @@ from tests.conformance.replay import PLAYERS, main
 HERE = Path(__file__).parent
 FILE = HERE / "scenarios.jsonl"
 ALL = read_scenarios(FILE)
-MODES = ["core"]
+MODES = sorted(PLAYERS)
 
 
 def _by_family() -> dict[str, list[Scenario]]:
@@ -163,8 +164,9 @@ def _raw(name: str) -> dict[str, Json]:
     raise LookupError(name)
 
 
-def test_command_run_as_a_file_passes_all_scenarios() -> None:
-    command = [sys.executable, str(HERE / "replay.py"), "--against", "core", str(FILE)]
+@pytest.mark.parametrize("mode", MODES)
+def test_command_run_as_a_file_passes_all_scenarios(mode: str) -> None:
+    command = [sys.executable, str(HERE / "replay.py"), "--against", mode, str(FILE)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert done.stderr == ""
@@ -204,6 +206,17 @@ def test_command_adds_up_several_files(
 
     assert main(["--against", "core", str(one), str(two)]) == 0
     assert capsys.readouterr().out == "0 departed\n3 passed, 0 failed\n"
+
+
+def test_command_tries_both_if_not_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = _write(
+        tmp_path / "one.jsonl", [_raw("stubborn-0001"), _raw("escalation-0004")]
+    )
+
+    assert main([str(file)]) == 0
+    assert capsys.readouterr().out == "2 departed\n2 passed, 0 failed\n"
 
 
 def test_command_refuses_a_file_that_is_not_there(
