@@ -209,7 +209,7 @@ class RestartLimitExceededError(RegrowError):
             one last.
     """
 
-    def __init__(  # noqa: PLR0913 - one argument for each attribute
+    def __init__(
         self,
         *,
         path: str,

@@ -112,7 +112,7 @@ class Actor:
 class Timer:
     """A message that an actor sends itself later."""
 
-    def __init__(  # noqa: PLR0913 - for `Actor.send_after` and `send_every` alone
+    def __init__(
         self,
         life: ActorLife,
         seconds: float,

@@ -75,7 +75,7 @@ class ActorLife(Life):
     # -------------------------------------------------------------------- its task
 
     @enable_ki_protection
-    async def live(self) -> None:
+    async def live(self) -> None:  # noqa: ASYNC910 - a task, no one awaits it
         """Be the actor's task."""
         self._enter()
         error: BaseException | None = None
@@ -108,17 +108,17 @@ class ActorLife(Life):
         self.is_up()
         try:
             await self._handle_messages()
-        except BaseException as error:
+        except BaseException as error:  # noqa: ASYNC103 - swallowed: see above
             self._give_seconds()
             leave = manager.__aexit__(type(error), error, error.__traceback__)
-            swallowed = await await_user(leave)
+            swallowed = await await_user(leave)  # noqa: ASYNC102 - has its seconds
             if not (swallowed and _cancelled(error)):
                 raise
         else:
             self._give_seconds()
             await await_user(manager.__aexit__(None, None, None))
 
-    async def _handle_messages(self) -> None:
+    async def _handle_messages(self) -> None:  # noqa: ASYNC910 - see STREAK
         box = self.actor_place.box
         actor = self.actor
         methods = type(actor)
@@ -145,7 +145,7 @@ class ActorLife(Life):
             method = getattr(methods, request.handler.name, None)
             try:
                 if method is None:
-                    raise _no_such(actor, request.handler.name)
+                    raise _no_such(actor, request.handler.name)  # noqa: TRY301
                 result = call_method(method, actor, request.args, request.kwargs)
                 if type(result) is _COROUTINE:
                     result = await await_user(result)

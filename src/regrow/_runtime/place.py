@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from weakref import ref as weak
 
 import outcome
-from trio import Event as Signal
+import trio
 
 from regrow._core.events import DeadLetter, MessagesDropped, PlaceClosed
 from regrow.errors import (
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from regrow._core.exits import Exit
     from regrow._core.specs import ChildSpec, Mailbox
 
-    from .host import Host
     from .actor_life import ActorLife
+    from .host import Host
     from .life import Life
     from .monitor import Monitor
     from .requests import Asked
@@ -98,7 +98,7 @@ class Place:
         self.args: tuple[object, ...] | None = None
         self.last: tuple[int, Exit] | None = None
         self._monitors: list[weak[Monitor]] | None = None
-        self._stopped: Signal | None = None
+        self._stopped: trio.Event | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path!r}>"
@@ -134,7 +134,7 @@ class Place:
     async def wait_stopped(self) -> None:
         """Wait until the place is closed."""
         if self._stopped is None:
-            self._stopped = Signal()
+            self._stopped = trio.Event()
             if not self.open:
                 self._stopped.set()
         await self._stopped.wait()

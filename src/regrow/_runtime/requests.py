@@ -104,7 +104,7 @@ async def wait_for(asked: Asked) -> object:
     place = asked.place
     host = place.host
     if not place.open:
-        raise place.stopped_error("")
+        raise place.stopped_error("")  # noqa: EM101 - not a text: no method was asked
     life = host.lives.tasks.get(trio.lowlevel.current_task())
     if life is not None and life.makes_edges:
         found = circle(life.place, place)

@@ -38,7 +38,7 @@ class ServiceLife(Life):
     __slots__ = ()
 
     @enable_ki_protection
-    async def live(
+    async def live(  # noqa: ASYNC910 - a task, no one awaits it
         self,
         service: Callable[..., Coroutine[object, Never, object]],
         args: tuple[object, ...],

@@ -124,7 +124,7 @@ class SupervisorLife(Life):
             cut = finished.outcome is steps.Outcome.STOPPED
             self.end(finished.error, cut=cut, busy=finished.busy)
 
-    async def _serve(self) -> None:
+    async def _serve(self) -> None:  # noqa: ASYNC910 - see TURN
         handled = 0
         while self._finished is None:
             while self._inbox and not self._held:
@@ -218,9 +218,13 @@ class SupervisorLife(Life):
     def _start_child(self, name: str, run: int) -> None:
         place = self._place_for(self._machine.spec_of(name))
         self._last_started = place
-        if isinstance(place, ActorPlace) and place.open and place.incarnation:
-            if place.box.rules.on_restart == "clear":
-                place.clear()
+        if (
+            isinstance(place, ActorPlace)
+            and place.open
+            and place.incarnation
+            and place.box.rules.on_restart == "clear"
+        ):
+            place.clear()
         place.reopen()
         nursery = self._nursery
         assert nursery is not None  # noqa: S101 - steps are carried out inside it
@@ -244,10 +248,10 @@ class SupervisorLife(Life):
         try:
             actor: object = call_user(spec.factory, _args(place, spec.args), {})
             if not isinstance(actor, Actor):
-                raise NotAnActorError(place.path, actor)
-        except BaseException as error:  # noqa: BLE001 - it is reported, see Life.end
+                raise NotAnActorError(place.path, actor)  # noqa: TRY301 - as theirs
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - see Life.end
             life.end(error, cut=False)
-            return
+            return  # noqa: ASYNC104
         if type(actor) is not place.actor_type:
             place.know_type(type(actor))
         attach(actor, life)

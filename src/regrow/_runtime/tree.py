@@ -317,7 +317,7 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
             self._spec,
             self._observers,
             self._shutdown,
-            self._random or random_module.Random(),  # noqa: S311 - jitter, no secret
+            self._random or random_module.Random(),
             self._body,
             self.signals,
         )
@@ -331,7 +331,7 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
             await running.decided.wait()
         except BaseException:  # cancelled, or Ctrl-C, while starting
             running.begin_stop()
-            late = await self._wait_for_end(owner)
+            late = await self._wait_for_end(owner)  # noqa: ASYNC102 - it was told to
             error = running.error
             if error is not None and not isinstance(error, StartCancelledError):
                 _raise(error)
@@ -359,10 +359,10 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         try:
             if self._body.__exit__(exc_type, exc, traceback):
                 failure = None  # our own cancellation: the tree has failed
-        except BaseException as rest:  # noqa: BLE001 - a group without that
+        except BaseException as rest:  # noqa: ASYNC103, BLE001 - raised below
             failure = rest
         running.begin_stop()
-        late = await self._wait_for_end(self._owner)
+        late = await self._wait_for_end(self._owner)  # noqa: ASYNC102 - was told to
         if running.error is not None and failure is not None:
             failure = _besides(failure, running.host)
         failures = [each for each in (failure, running.error, late) if each is not None]
@@ -379,8 +379,9 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         assert nursery is not None  # noqa: S101 - it was opened
         try:
             await nursery.__aexit__(None, None, None)
-        except BaseExceptionGroup as group:
-            return group.exceptions[0] if len(group.exceptions) == 1 else group
+        except BaseExceptionGroup as group:  # for the caller to raise
+            only_one = len(group.exceptions) == 1
+            return group.exceptions[0] if only_one else group  # noqa: ASYNC910
         finally:
             if owner is not None:
                 owner.unshield(self)
@@ -460,7 +461,7 @@ async def serve_tree(
         await tree.wait_stopped()
 
 
-async def run_tree(
+async def run_tree(  # noqa: ASYNC910 - to wait for the tree is one
     spec: Supervisor | Dynamic,
     *,
     observers: Iterable[Callable[[Event], object]] = (),
