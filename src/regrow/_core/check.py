@@ -284,31 +284,37 @@ def check_supervisor(spec: SupervisorSpec) -> Iterator[Finding]:
         yield from check_added(spec, place, child)
         if not isinstance(child, ChildSpec):
             continue
-        if child.name in names:
+        if str(child.name) in names:
             yield Finding(
                 "duplicate_child_name",
                 f"{place}/{child.name}",
                 f"two children are called {child.name!r}",
                 "Give one of them another name=.",
             )
-        names.add(child.name)
+        names.add(str(child.name))
     yield from _twice(spec)
 
 
 def _twice(spec: SupervisorSpec) -> Iterator[Finding]:
+    """Find the specs that stand in more than one place; not again what is below them."""
     seen: dict[int, str] = {}
-    for child in spec.children:
-        if not isinstance(child, ChildSpec):
+    ahead: list[tuple[str, object]] = [(str(spec.name), spec)]
+    while ahead:
+        path, here = ahead.pop()
+        if id(here) in seen:
+            yield Finding(
+                "same_spec_twice",
+                path,
+                f"the same spec stands at {seen[id(here)]!r} too",
+                "Make a spec of its own for each place.",
+            )
             continue
-        for path, below in walk(child, str(spec.name)):
-            first = seen.setdefault(id(below), path)
-            if first != path or (below is child and spec.children.count(child) > 1):
-                yield Finding(
-                    "same_spec_twice",
-                    path,
-                    f"the same spec stands at {first!r} too",
-                    "Make a spec of its own for each place.",
-                )
+        seen[id(here)] = path
+        if isinstance(here, SupervisorSpec):
+            given: tuple[object, ...] = here.children
+            for child in reversed(given):
+                name = child.name if isinstance(child, ChildSpec) else ""
+                ahead.append((f"{path}/{name}", child))
 
 
 def check_tree(

@@ -58,7 +58,8 @@ class Box:
         self.count: int = 0
         self.peak: int = 0
         self.dropped: int = 0
-        self._send, self._receive = trio.open_memory_channel[Request](math.inf)
+        self._send: trio.MemorySendChannel[Request] | None = None
+        self._receive: trio.MemoryReceiveChannel[Request] | None = None
         self._line: deque[Request] | None = None
         self._put_back: deque[Request] | None = None
         self._husks = 0
@@ -87,7 +88,16 @@ class Box:
         self.count += 1
         if self.count > self.peak:
             self.peak = self.count
-        self._send.send_nowait(request)
+        send = self._send
+        if send is None:
+            send = self._open()
+        send.send_nowait(request)
+
+    def _open(self) -> trio.MemorySendChannel[Request]:
+        """Make the channel, which an actor that is always waiting never needs."""
+        send, self._receive = trio.open_memory_channel[Request](math.inf)
+        self._send = send
+        return send
 
     def queue_up(self, request: Request) -> None:
         """Let *request* wait for room, behind those that do."""
@@ -160,9 +170,10 @@ class Box:
             self.count += 1
 
     def _next_living(self) -> Request | None:
-        while True:
+        receive = self._receive
+        while receive is not None:
             try:
-                request = self._receive.receive_nowait()
+                request = receive.receive_nowait()
             except trio.WouldBlock:
                 return self._from_line()
             if request.state is State.QUEUED:
@@ -171,6 +182,7 @@ class Box:
                     self._admit()
                 return request
             self._husks -= 1
+        return self._from_line()
 
     def _from_line(self) -> Request | None:
         """Hand over from sender to reader where the mailbox itself holds nothing."""
@@ -205,11 +217,7 @@ class Box:
         if self._put_back:
             everything.extend(self._put_back)
             self._put_back.clear()
-        try:
-            while True:
-                everything.append(self._receive.receive_nowait())
-        except trio.WouldBlock:
-            pass
+        everything.extend(self._drain())
         if self._line:
             everything.extend(self._line)
             self._line.clear()
@@ -220,18 +228,22 @@ class Box:
         alive = (State.QUEUED, State.LINE, State.HANDED)
         return [request for request in everything if request.state in alive]
 
+    def _drain(self) -> list[Request]:
+        """Take out all that the channel holds, husks too."""
+        held: list[Request] = []
+        while self._receive is not None:
+            try:
+                held.append(self._receive.receive_nowait())
+            except trio.WouldBlock:
+                break
+        return held
+
     def _sweep(self) -> None:
         """Throw the husks out."""
-        kept: list[Request] = []
-        try:
-            while True:
-                request = self._receive.receive_nowait()
-                if request.state is State.QUEUED:
-                    kept.append(request)
-        except trio.WouldBlock:
-            pass
-        for request in kept:
-            self._send.send_nowait(request)
+        kept = [each for each in self._drain() if each.state is State.QUEUED]
+        if self._send is not None:
+            for request in kept:
+                self._send.send_nowait(request)
         for held, state in ((self._line, State.LINE), (self._put_back, State.QUEUED)):
             if held:
                 alive = [request for request in held if request.state is state]

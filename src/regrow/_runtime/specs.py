@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from functools import partial
+from functools import lru_cache, partial
 from typing import (
     TYPE_CHECKING,
     Generic,
@@ -134,11 +134,11 @@ AnySpec: TypeAlias = ActorSpec[Actor] | ServiceSpec | Supervisor | Dynamic
 AnyRef: TypeAlias = Ref[Actor] | ServiceRef | SupervisorRef
 
 
-class _StatusService(Protocol[Unpack[Ts]]):
+class _StatusService(Protocol[*Ts]):
     """An async function with a required keyword `task_status`."""
 
     def __call__(
-        self, *args: Unpack[Ts], task_status: trio.TaskStatus[object]
+        self, *args: *Ts, task_status: trio.TaskStatus[object]
     ) -> Coroutine[object, Never, object]: ...
 
 
@@ -146,7 +146,7 @@ class _StatusService(Protocol[Unpack[Ts]]):
 def child(
     factory: Callable[[Unpack[Ts]], A],
     /,
-    *args: Unpack[Ts],
+    *args: *Ts,
     name: str | None = None,
     restart: RestartType = "permanent",
     shutdown: float = 5.0,
@@ -160,7 +160,7 @@ def child(
 def child(
     service: Callable[[Unpack[Ts]], Coroutine[object, Never, object]],
     /,
-    *args: Unpack[Ts],
+    *args: *Ts,
     name: str | None = None,
     restart: RestartType = "permanent",
     shutdown: float = 5.0,
@@ -171,9 +171,9 @@ def child(
 ) -> ServiceSpec: ...
 @overload
 def child(
-    service: _StatusService[Unpack[Ts]],
+    service: _StatusService[*Ts],
     /,
-    *args: Unpack[Ts],
+    *args: *Ts,
     name: str | None = None,
     restart: RestartType = "permanent",
     shutdown: float = 5.0,
@@ -182,7 +182,7 @@ def child(
     backoff: Backoff | None = None,
     start: StartType = "fail",
 ) -> ServiceSpec: ...
-def child(  # noqa: PLR0913 - the options of a child spec
+def child(
     factory: Callable[..., object],
     /,
     *args: object,
@@ -262,10 +262,10 @@ def child(  # noqa: PLR0913 - the options of a child spec
                 "Leave mailbox out, or make it an Actor.",
             )
         )
-    return evolve(spec, findings=tuple(findings))
+    return evolve(spec, findings=tuple(findings)) if findings else spec
 
 
-def supervisor(  # noqa: PLR0913 - the flags of a supervisor and the options of a child
+def supervisor(
     name: str,
     /,
     *children: AnySpec,
@@ -317,7 +317,7 @@ def supervisor(  # noqa: PLR0913 - the flags of a supervisor and the options of 
     return spec
 
 
-def dynamic(  # noqa: PLR0913 - the flags of a supervisor and the options of a child
+def dynamic(
     name: str,
     /,
     *,
@@ -391,12 +391,30 @@ def _is_service(factory: object) -> bool:
     return inspect.iscoroutinefunction(plain) or inspect.iscoroutinefunction(call)
 
 
-def _says_when_up(factory: Callable[..., object]) -> bool:
+def _signature_of(factory: Callable[..., object]) -> inspect.Signature | None:
+    """Give the signature; `None` if it cannot be read."""
+    if isinstance(factory, type):
+        return _signature_of_class(factory)
+    return _read_signature(factory)
+
+
+# Reading a signature takes a tenth of a millisecond, and many children are of one class.
+# Nothing else is kept: a function or partial may hold what a child was to be given.
+@lru_cache(maxsize=256)
+def _signature_of_class(factory: type) -> inspect.Signature | None:
+    return _read_signature(factory)
+
+
+def _read_signature(factory: Callable[..., object]) -> inspect.Signature | None:
     try:
-        parameters = inspect.signature(factory).parameters
-    except (TypeError, ValueError):  # a callable without a readable signature
-        return False
-    return "task_status" in parameters
+        return inspect.signature(factory)
+    except (TypeError, ValueError):
+        return None
+
+
+def _says_when_up(factory: Callable[..., object]) -> bool:
+    signature = _signature_of(factory)
+    return signature is not None and "task_status" in signature.parameters
 
 
 def _check_factory(place: str, factory: object) -> Iterator[Finding]:
@@ -420,13 +438,9 @@ def _check_factory(place: str, factory: object) -> Iterator[Finding]:
 def _check_args(
     place: str, factory: Callable[..., object], args: tuple[object, ...]
 ) -> Iterator[Finding]:
-    try:
-        signature = inspect.signature(factory)
-    except (
-        TypeError,
-        ValueError,
-    ):  # nothing to compare with; the call itself will tell
-        return
+    signature = _signature_of(factory)
+    if signature is None:
+        return  # nothing to compare with; the call itself will tell
     keywords: dict[str, object] = {}
     if _is_service(factory) and "task_status" in signature.parameters:
         keywords["task_status"] = None
