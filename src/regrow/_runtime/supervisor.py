@@ -384,6 +384,9 @@ class SupervisorLife(Life):
             if place.life is not None:
                 place.life.kill()
 
+    def _watch(self, seconds: float) -> None:
+        """It is never stuck itself: those below it are, and tell so."""
+
     def _judge(self, error: BaseException | None, *, cut: bool, busy: float) -> Exit:
         finished = self._finished
         if finished is not None and finished.outcome is steps.Outcome.AUTO_SHUTDOWN:
