@@ -199,7 +199,7 @@ class ActorPlace(Place):
     ) -> None:
         super().__init__(host, parent, spec)
         self.box: Box = Box(mailbox)
-        self.tasks = host.lives.tasks
+        self.tasks: dict[trio.lowlevel.Task, Life] = host.lives.tasks
         self.actor_type = actor_type
         self._handlers: dict[object, Handler] | None = None
         self._tell_drops = False
