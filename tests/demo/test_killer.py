@@ -47,7 +47,7 @@ async def live(killer: Killer, path: str, lives: int) -> None:
         await trio.sleep_forever()
 
 
-async def test_every_strike_lands_and_ends_when_the_victim_is_back() -> None:
+async def test_every_strike_lands() -> None:
     killer = Killer([Strike("writer", 0.0, 0)] * 5)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(live, killer, "writer", 6)

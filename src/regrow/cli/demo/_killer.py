@@ -73,9 +73,9 @@ class Killer:
     """
 
     plan: Sequence[Strike] = ()
-    landed: Counter[str] = field(factory=Counter, init=False)
+    landed: Counter[str] = field(factory=Counter[str], init=False)
     """How often each victim was killed so far."""
-    _lives: dict[str, _Life] = field(factory=dict, init=False)
+    _lives: dict[str, _Life] = field(factory=dict[str, _Life], init=False)
     _birth: trio.Event = field(factory=trio.Event, init=False)
 
     @contextmanager
@@ -99,26 +99,26 @@ class Killer:
             raise KilledError(path)
 
     async def run(self, progress: Progress) -> None:
-        """Strike as planned; return when all have landed and all victims live again."""
+        """Strike as planned; return when all strikes have landed."""
         for strike in self.plan:
             await progress.wait_settled(strike.share)
             for _ in range(strike.wander):
                 await trio.lowlevel.checkpoint()
             await self._kill(strike.victim)
-        for path in sorted(self.landed):
-            await self._wait_living(path)
+        await trio.lowlevel.checkpoint()
 
     async def _kill(self, path: str) -> None:
         # A victim may end by itself before the checkpoint at which the strike would
         # land, as a parser does over a bad file. Then its next life is struck.
-        landed = False
-        while not landed:
+        while True:
             life = await self._wait_living(path)
             life.scope.cancel(reason=f"{path} is killed by the demo")
             await life.over.wait()
-            landed = life.scope.cancelled_caught
+            if life.scope.cancelled_caught:
+                return
 
     async def _wait_living(self, path: str) -> _Life:
+        await trio.lowlevel.checkpoint()
         while path not in self._lives:
             await self._birth.wait()
         return self._lives[path]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -132,7 +132,7 @@ class Store:
         self._connection.executemany(_INSERT[table], rows)
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self) -> Generator[None]:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -163,7 +163,7 @@ def create_store(database: Path) -> None:
 
 
 @contextmanager
-def open_store(database: Path) -> Iterator[Store]:
+def open_store(database: Path) -> Generator[Store]:
     """Open the index that `create_store` made in *database*."""
     connection = _connect(database)
     try:

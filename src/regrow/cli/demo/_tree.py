@@ -10,12 +10,13 @@
 
 Three habits make the index the same with and without crashes:
 
-- Each step is a call, and is called again until it is answered (`insist`), from the
-  coordinator to a parser and then to the writer. So every file arrives at least once.
+- Each step is a call that is made again until it is answered, from the coordinator to
+  a parser and then to the writer. So every file arrives at least once.
 - Writing twice is like writing once, and the writer answers after the commit. So at
   least once is as good as exactly once, and what was answered is never lost.
-- The coordinator remembers nothing that the writer does not know better. After a crash
-  it asks what is settled already, and its supervisor has the scanner tell the rest.
+- The coordinator remembers nothing that matters. After a crash it asks the writer what
+  is settled already, and its supervisor has the scanner tell the rest again. What it had
+  begun is begun anew, the tries of a bad file too.
 
 A crash speaks about the file only when it is not the killer's, which its cause tells.
 """
@@ -67,31 +68,46 @@ _UNPLANNED_CRASHES: Final = 3
 
 
 async def insist(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Call again for as long as a kill takes the answer away.
+    """Call again for as long as crashes take the answer away.
+
+    How many are too many is for the supervisor to judge. When it gives up, the place is
+    closed.
 
     Raises:
-        ActorCrashedError: The actor crashed, and not because it was killed.
+        ActorStoppedError: Nobody will answer any more.
     """
     while True:
         try:
             return await attempt()
-        except ActorInterruptedError:
+        except (ActorCrashedError, ActorInterruptedError):
             continue
-        except ActorCrashedError as crash:
-            if not isinstance(crash.__cause__, KilledError):
-                raise
 
 
 @define(eq=False)
-class Writer(Actor):
+class Victim(Actor):
+    """An actor that may be killed at any moment."""
+
+    killer: Killer
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncGenerator[None]:
+        """Be at the killer's mercy."""
+        with self.killer.exposes(self.ref.path):
+            yield
+
+    def is_up(self) -> None:
+        """Answer, which an actor can do only when it is up."""
+
+
+@define(eq=False)
+class Writer(Victim):
     """The only one that touches the database.
 
-    SQLite is called straight from the event loop: a file takes it 0.3 ms, a third of
-    what the way to a thread and back costs, and far less than the parsers take.
+    SQLite is called straight from the event loop: a file takes it 0.3 ms, which the way
+    to a thread and back would double, and the parsers take ten times as long.
     """
 
     database: Path
-    killer: Killer
     _store: Store = field(init=False)
 
     @asynccontextmanager
@@ -113,7 +129,7 @@ class Writer(Actor):
 
 
 @define(eq=False)
-class Parser(Actor):
+class Parser(Victim):
     """Parses one file at a time, and crashes when it cannot.
 
     It does so in the event loop, with a checkpoint before and after. Threads would help
@@ -123,13 +139,6 @@ class Parser(Actor):
     """
 
     library: Library
-    killer: Killer
-
-    @asynccontextmanager
-    async def lifespan(self) -> AsyncGenerator[None]:
-        """Be at the killer's mercy."""
-        with self.killer.exposes(self.ref.path):
-            yield
 
     async def parse(self, path: str) -> Indexed:
         """Tell what a file defines; whatever it raises is the file's own fault."""
@@ -141,18 +150,19 @@ class Parser(Actor):
 
 
 @define(eq=False)
-class Coordinator(Actor):
+class Coordinator(Victim):
     """Takes every file through a parser to the writer, as many at once as parsers."""
 
     writer: Ref[Writer]
     parsers: Sequence[Ref[Parser]]
     progress: Progress
-    killer: Killer
     _lanes: trio.Nursery = field(init=False)
     _found: tuple[str, ...] | None = field(default=None, init=False)
     _indexed: set[str] = field(init=False)
     _dead: set[str] = field(init=False)
-    _waiting: list[Deferred[Account]] = field(factory=list, init=False)
+    _waiting: list[Deferred[Account]] = field(
+        factory=list[Deferred[Account]], init=False
+    )
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
@@ -184,16 +194,22 @@ class Coordinator(Actor):
         return answer
 
     async def _work(self, parser: Ref[Parser], waiting: Iterator[str]) -> None:
+        await trio.lowlevel.checkpoint()
         for path in waiting:  # shared by the lanes: each file goes to one of them
             await self._settle(await self._parse(parser, path))
 
     async def _parse(self, parser: Ref[Parser], path: str) -> Outcome:
-        crashes: list[BaseException | None] = []
+        crashes: list[BaseException] = []
         while len(crashes) < TRIES:
             try:
-                return await insist(lambda: parser.call(Parser.parse, path))
+                return await parser.call(Parser.parse, path)
+            except ActorInterruptedError:
+                continue
             except ActorCrashedError as crash:
-                crashes.append(crash.__cause__)
+                cause = crash.__cause__ or crash
+                if not isinstance(cause, KilledError):
+                    crashes.append(cause)
+        await trio.lowlevel.checkpoint()
         return DeadLetter(path, reason(crashes[-1]))
 
     async def _settle(self, outcome: Outcome) -> None:
@@ -246,17 +262,17 @@ def indexer(
         max_attempts=len(killer.plan) + _UNPLANNED_CRASHES,
     )
     expendable = Backoff(initial=_DELAY, factor=1.0, jitter=0.0, max_attempts=math.inf)
-    writer = child(Writer, database, killer, backoff=needed)
+    writer = child(Writer, killer, database, backoff=needed)
     parsers = [
-        child(Parser, library, killer, name=_parser(i), backoff=expendable)
+        child(Parser, killer, library, name=_parser(i), backoff=expendable)
         for i in range(workers)
     ]
     coordinator = child(
         Coordinator,
+        killer,
         writer.ref,
         [parser.ref for parser in parsers],
         progress,
-        killer,
         backoff=needed,
     )
     scanner = child(scan, library, coordinator.ref, name="scanner", restart="transient")

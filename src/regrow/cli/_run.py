@@ -1,0 +1,63 @@
+"""`regrow run`: a tree as a program of its own."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+import trio
+from rich.console import Console
+
+from regrow import RegrowError, SpecError, run_tree
+
+from ._target import BadTargetError, Tree, load_tree
+from ._timeline import Timeline, show_failure
+
+IN_ORDER: Final = 0
+FAILED: Final = 1
+BAD_USAGE: Final = 2
+
+
+def run_target(target: str) -> int:
+    """Run the tree that *target* names; give the exit code."""
+    console = Console(stderr=True)
+    # Does nothing if the module has set up logging by itself while it was imported.
+    try:
+        tree = load_tree(target)
+    except BadTargetError as error:
+        return _refuse(console, str(error))
+    except SpecError as error:
+        return _refuse_spec(console, error)
+    except Exception:  # noqa: BLE001 - the user's own code; its traceback says the rest
+        console.print_exception()
+        return _refuse(console, f"loading {target} failed")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    return _run(console, tree)
+
+
+def _run(console: Console, tree: Tree) -> int:
+    timeline = Timeline()
+
+    async def run() -> None:
+        await run_tree(tree, observers=[timeline])
+
+    try:
+        trio.run(run)
+    except SpecError as error:
+        return _refuse_spec(console, error)
+    except RegrowError as error:
+        show_failure(console, timeline, str(error))
+        return FAILED
+    if timeline.cut_off:
+        show_failure(console, timeline, f"{tree.name!r} was cut off")
+        return FAILED
+    return IN_ORDER
+
+
+def _refuse(console: Console, message: str) -> int:
+    console.out(f"regrow run: {message}", highlight=False)
+    return BAD_USAGE
+
+
+def _refuse_spec(console: Console, error: SpecError) -> int:
+    return _refuse(console, str(error))

@@ -1,0 +1,39 @@
+import subprocess
+import sys
+
+import pytest
+
+from regrow.cli import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["walk"], "invalid choice: 'walk'"),
+        (["run"], "the following arguments are required: MODULE:TREE"),
+        (["demo", "--kill", "-1"], "argument --kill: -1 is less than 0"),
+        (["demo", "--workers", "0"], "argument --workers: 0 is less than 1"),
+        (["demo", "--workers", "many"], "argument --workers: invalid number value"),
+    ],
+)
+def test_bad_arguments_are_refused(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_help_needs_no_heavy_import() -> None:
+    script = (
+        "import sys\n"
+        "from regrow.cli import main\n"
+        "before = set(sys.modules)\n"
+        "try: main(['demo', '--help'])\n"
+        "except SystemExit: pass\n"
+        "new = set(sys.modules) - before\n"
+        "assert not new & {'rich', 'rich.console', 'sqlite3'}, new\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
