@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ActorLife"]
 
+BEGUN = State.BEGUN
+HANDED = State.HANDED
+
 STREAK = 64  # messages handled without letting others run
 
 _COROUTINE: type[CoroutineType[object, object, object]] = CoroutineType
@@ -123,7 +126,7 @@ class ActorLife(Life):
         actor = self.actor
         methods = type(actor)
         streak = 0
-        while not self._ending():
+        while not self.ends:
             if streak == STREAK:
                 streak = 0
                 await trio.lowlevel.checkpoint()
@@ -132,35 +135,32 @@ class ActorLife(Life):
             if request is None:
                 streak = 0
                 request = await box.take()
-                if request is None or request.state is not State.HANDED:
+                if request is None or request.state is not HANDED:
                     continue  # woken to look around, or its sender has given up
-                if self._ending():
+                if self.ends:
                     box.put_back(request)
                     return
             streak += 1
             if request.life and request.life != self.number:
                 continue  # a timer's message for an incarnation that is gone
             self._in_hand = request
-            request.state = State.BEGUN
+            request.state = BEGUN
             method = getattr(methods, request.handler.name, None)
             try:
                 if method is None:
                     raise _no_such(actor, request.handler.name)  # noqa: TRY301
                 result = call_method(method, actor, request.args, request.kwargs)
-                if type(result) is _COROUTINE:
+                if result is not None and type(result) is _COROUTINE:
                     result = await await_user(result)
             except Exception as error:
                 if not self._answered_with(request, error, known=method is not None):
                     raise
             else:
-                if isinstance(result, Deferred):
-                    self._defer(request, cast("Deferred[object]", result))
-                elif request.task is not None:
+                if request.task is not None and not isinstance(result, Deferred):
                     request.settle(outcome.Value(result))
+                elif isinstance(result, Deferred):
+                    self._defer(request, cast("Deferred[object]", result))
             self._in_hand = None
-
-    def _ending(self) -> bool:
-        return self.told or self.stops
 
     # --------------------------------------------------------------------- answers
 
@@ -254,7 +254,7 @@ class ActorLife(Life):
 
     def stop_itself(self) -> None:
         """End normally after the message in hand."""
-        self.stops = True
+        self.stops = self.ends = True
         self.actor_place.box.wake()
 
     def _wind_up(self) -> None:

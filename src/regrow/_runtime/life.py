@@ -56,6 +56,7 @@ class Life:
         task: Its own task, once that runs.
         up: Whether it has been started.
         told: Whether it was told to stop.
+        ends: Whether it is to begin nothing new, for that reason or one of its own.
         killed: Whether it was cut off.
         waiting: The answer, or room, that its own task waits for.
     """
@@ -68,6 +69,7 @@ class Life:
         "_slow",
         "_start_timer",
         "_stuck",
+        "ends",
         "killed",
         "number",
         "over",
@@ -94,6 +96,7 @@ class Life:
         self.up: bool = False
         self.over: bool = False
         self.told: bool = False
+        self.ends: bool = False
         self.killed: bool = False
         self.waiting: Waiting | None = None
         self._report = report
@@ -121,7 +124,7 @@ class Life:
     def cancel_start(self) -> None:
         """Give the start up: it is cancelled, with `shutdown` seconds to clean up."""
         if not self.up:
-            self.told = True
+            self.told = self.ends = True
             self._wind_up_start()
             self._give_seconds()
 
@@ -146,7 +149,7 @@ class Life:
         """Let it finish and clean up, within the seconds of its `shutdown`."""
         if self.told:
             return
-        self.told = True
+        self.told = self.ends = True
         if self.place.spec.shutdown == 0:
             self.kill()
             return
@@ -168,7 +171,7 @@ class Life:
         if self.killed or self.over:
             return
         self.killed = True
-        self.told = True
+        self.told = self.ends = True
         host = self.place.host
         self._cut_at = host.now()
         self._watch(FIRST_STUCK_REPORT)

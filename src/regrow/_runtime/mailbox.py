@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Box"]
 
+HANDED = State.HANDED
+QUEUED = State.QUEUED
+
 FEW = 64  # husks that are not worth a sweep
 
 
@@ -47,6 +50,7 @@ class Box:
         "_reader",
         "_receive",
         "_send",
+        "capacity",
         "count",
         "dropped",
         "peak",
@@ -55,6 +59,7 @@ class Box:
 
     def __init__(self, rules: Mailbox) -> None:
         self.rules: Mailbox = rules
+        self.capacity: float = rules.capacity
         self.count: int = 0
         self.peak: int = 0
         self.dropped: int = 0
@@ -68,26 +73,27 @@ class Box:
 
     # -------------------------------------------------------------------- sending
 
-    def has_room(self) -> bool:
-        """Whether a message would be taken at once."""
+    def offer(self, request: Request) -> bool:
+        """Take *request* if there is room; tell whether it was taken."""
         if self._line:
             return False
-        # A reader that waits makes room for one, also where the capacity is 0.
-        return self._reader is not None or self.count < self.rules.capacity
-
-    def put(self, request: Request) -> None:
-        """Take *request*; there must be room."""
         reader = self._reader
-        if reader is not None:
+        if reader is not None:  # it makes room for one, also where the capacity is 0
             self._reader = None
-            request.state = State.HANDED
+            request.state = HANDED
             self._handed = request
             trio.lowlevel.reschedule(reader)
-            return
-        request.state = State.QUEUED
-        self.count += 1
-        if self.count > self.peak:
-            self.peak = self.count
+            return True
+        count = self.count
+        if count >= self.capacity:
+            return False
+        self._put(request, count + 1)
+        return True
+
+    def _put(self, request: Request, count: int) -> None:
+        self.count = count
+        if count > self.peak:
+            self.peak = count
         send = self._send
         if send is None:
             send = self._open()
@@ -176,7 +182,7 @@ class Box:
                 request = receive.receive_nowait()
             except trio.WouldBlock:
                 return self._from_line()
-            if request.state is State.QUEUED:
+            if request.state is QUEUED:
                 self.count -= 1
                 if self._line:
                     self._admit()
@@ -202,12 +208,12 @@ class Box:
 
     def _admit(self) -> None:
         """Let senders in while there is room."""
-        while self._line and self.count < self.rules.capacity:
+        while self._line and self.count < self.capacity:
             request = self._head_of_line()
             if request is None:
                 return
             request.admitted()
-            self.put(request)
+            self._put(request, self.count + 1)
 
     # -------------------------------------------------------------------- all of it
 

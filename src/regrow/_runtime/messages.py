@@ -27,7 +27,6 @@ T = TypeVar("T")
 class State(IntEnum):
     """Where a request is."""
 
-    NEW = 0
     LINE = 1
     """Its sender waits for room."""
     QUEUED = 2
@@ -38,6 +37,9 @@ class State(IntEnum):
     """In hand, or its answer is deferred."""
     SETTLED = 5
     ABANDONED = 6
+
+
+QUEUED = State.QUEUED
 
 
 class Handler:
@@ -91,7 +93,7 @@ class Request:
         self.task = task
         self.is_call: bool = task is not None
         self.life: int = 0
-        self.state: State = State.NEW
+        self.state: State = QUEUED
         self.waiter: Waiter | None = None
 
     @property

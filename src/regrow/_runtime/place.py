@@ -187,7 +187,7 @@ class ActorPlace(Place):
         actor_type: The class of its actor, as far as it is known before it was made.
     """
 
-    __slots__ = ("_handlers", "_tell_drops", "actor_type", "box", "tasks")
+    __slots__ = ("_tell_drops", "actor_type", "box", "handlers", "tasks")
 
     def __init__(
         self,
@@ -201,7 +201,7 @@ class ActorPlace(Place):
         self.box: Box = Box(mailbox)
         self.tasks: dict[trio.lowlevel.Task, Life] = host.lives.tasks
         self.actor_type = actor_type
-        self._handlers: dict[object, Handler] | None = None
+        self.handlers: dict[object, Handler] = NO_HANDLERS
         self._tell_drops = False
 
     @property
@@ -212,7 +212,7 @@ class ActorPlace(Place):
     def know_type(self, actor_type: type) -> None:
         """Learn the class of the actor that the factory has made."""
         self.actor_type = actor_type
-        self._handlers = None
+        self.handlers = NO_HANDLERS
 
     # -------------------------------------------------------------------- messages
 
@@ -222,18 +222,12 @@ class ActorPlace(Place):
         Raises:
             MessageError: It is no method of that actor.
         """
-        known = self._handlers
-        if known is None:
-            known = self._handlers = {}
-        try:
-            return known[method]
-        except KeyError:
-            pass
-        except TypeError:  # not even hashable
-            return resolve(self.path, self.actor_type, method)
-        if len(known) >= MANY_HANDLERS:  # only ever-new functions make so many
-            known.clear()
-        found = known[method] = resolve(self.path, self.actor_type, method)
+        if self.handlers is NO_HANDLERS:
+            self.handlers = {}
+        if len(self.handlers) >= MANY_HANDLERS:  # only ever-new functions make so many
+            self.handlers.clear()
+        found = resolve(self.path, self.actor_type, method)
+        self.handlers[method] = found
         return found
 
     def send(self, request: Request, *, may_wait: bool) -> bool:
@@ -246,15 +240,18 @@ class ActorPlace(Place):
             ActorStoppedError: The place is closed, and it is a call.
             MailboxFullError: There is no room, and the policy or *may_wait* says so.
         """
+        if self.open and self.box.offer(request):
+            return False
+        return self._send_past(request, may_wait=may_wait)
+
+    def _send_past(self, request: Request, *, may_wait: bool) -> bool:
+        """Send it to a closed place, or to one without room."""
         if not self.open:
             if request.is_call:
                 raise self.stopped_error(request.name)
             self.dead_letter(request, self.why)
             return False
         box = self.box
-        if box.has_room():
-            box.put(request)
-            return False
         policy = box.rules.on_full
         if policy == "wait" and may_wait:
             box.queue_up(request)
@@ -263,7 +260,7 @@ class ActorPlace(Place):
             raise self.full_error(request)
         if policy == "drop_oldest":
             oldest = box.drop_oldest()
-            box.put(request)
+            box.offer(request)
             if oldest is not None:
                 self._drop(oldest)
         elif request.is_call:
@@ -274,11 +271,7 @@ class ActorPlace(Place):
 
     def tick(self, request: Request) -> None:
         """Take a timer's message, or skip it where there is no room."""
-        if not self.open:
-            return
-        if self.box.has_room():
-            self.box.put(request)
-        else:
+        if self.open and not self.box.offer(request):
             self._count_drop("tick")
 
     def _drop(self, request: Request) -> None:
@@ -424,6 +417,7 @@ class SupervisorPlace(Place):
 
 
 MANY_HANDLERS = 1000
+NO_HANDLERS: dict[object, Handler] = {}  # stays empty: what idle actors share
 RESERVED = frozenset({"lifespan", "stop", "send_after", "send_every"})
 
 

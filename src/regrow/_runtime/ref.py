@@ -55,8 +55,11 @@ class PlaceRef(Late):
     def _bound(self) -> Place:
         place = self._place
         if place is None:
-            raise UnboundRefError("?" if self.spec is None else self.spec.name)
+            raise self._unbound()
         return place
+
+    def _unbound(self) -> UnboundRefError:
+        return UnboundRefError("?" if self.spec is None else self.spec.name)
 
     @property
     def path(self) -> str:
@@ -181,9 +184,15 @@ class Ref(PlaceRef, Generic[A_co]):
         """
         place = self._to
         if place is None:
-            raise UnboundRefError("?" if self.spec is None else self.spec.name)
+            raise self._unbound()
         task = trio.lowlevel.current_task()
-        request = Request(place.handler(method), args, kwargs, place, task)
+        request = Request(
+            place.handlers.get(method) or place.handler(method),
+            args,
+            kwargs,
+            place,
+            task,
+        )
         life = place.tasks.get(task)
         if life is not None and life.makes_edges:
             found = circle(life.place, place) if place.open else None
@@ -219,8 +228,8 @@ class Ref(PlaceRef, Generic[A_co]):
         """
         place = self._to
         if place is None:
-            raise UnboundRefError("?" if self.spec is None else self.spec.name)
-        handler = place.handler(method)
+            raise self._unbound()
+        handler = place.handlers.get(method) or place.handler(method)
         await trio.lowlevel.checkpoint_if_cancelled()
         request = Request(handler, args, kwargs, place, None)
         host = place.host
@@ -247,8 +256,14 @@ class Ref(PlaceRef, Generic[A_co]):
         """
         place = self._to
         if place is None:
-            raise UnboundRefError("?" if self.spec is None else self.spec.name)
-        request = Request(place.handler(method), args, kwargs, place, None)
+            raise self._unbound()
+        request = Request(
+            place.handlers.get(method) or place.handler(method),
+            args,
+            kwargs,
+            place,
+            None,
+        )
         place.send(request, may_wait=False)
 
 
