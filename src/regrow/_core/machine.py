@@ -13,6 +13,7 @@ Children stand in start order in one dict; the ends of children cost O(1), a rou
 its range.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import assert_never
 
@@ -110,10 +111,14 @@ class SupervisorMachine(Requests):
         child = self._current(event.name, event.run)
         if child is None:
             return
-        if child.status is Status.STOPPING:  # it was quicker than the cancelling
-            self._tell_stop(self._in_hand(), child)
+        work = self._in_hand()
+        was_cancelled = child.status is Status.STOPPING  # but it was quicker
+        if was_cancelled and work.kind is not Kind.SHUTDOWN:
+            self._tell_stop(work, child)
             return
         child.status = Status.RUNNING
+        if was_cancelled:  # it is stopped when its turn comes (S40)
+            work.stops = deque(self._running(self._children.values()))
         child.up_at = self._now
         self._reported()
 

@@ -264,6 +264,7 @@ class ActorPlace(Place):
             if oldest is not None:
                 self._drop(oldest)
         elif request.is_call:
+            self._count_drop(policy)
             raise self.full_error(request)
         else:
             self._drop(request)
@@ -275,11 +276,11 @@ class ActorPlace(Place):
             self._count_drop("tick")
 
     def _drop(self, request: Request) -> None:
+        self._count_drop(self.box.rules.on_full)
         if request.is_call:
             request.settle(outcome.Error(self.full_error(request)))
         else:
             request.state = State.SETTLED
-            self._count_drop(self.box.rules.on_full)
 
     def _count_drop(self, policy: str) -> None:
         self.box.dropped += 1
