@@ -38,6 +38,11 @@ class RestartWindow:
         return self._attempts[-1][0] if self._attempts else float("-inf")
 
     @property
+    def count(self) -> int:
+        """How many attempts were inside the window at the latest one."""
+        return len(self._attempts)
+
+    @property
     def failures(self) -> tuple[Failure, ...]:
         """The failures inside the window at the latest attempt, oldest first."""
         return tuple(failure for _, failure in self._attempts)

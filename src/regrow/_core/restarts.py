@@ -120,7 +120,7 @@ class Restarts(Shutdown):
                 ),
             )
             return
-        self._decided(child, len(self._window.failures), 0.0, error)
+        self._decided(child, self._window.count, 0.0, error)
         self._round(child)
 
     def _round(self, child: Child) -> None:
