@@ -287,16 +287,18 @@ class ActorInterruptedError(CallError):
     """The actor was cut off, or ended, before it had answered this message.
 
     Attributes:
-        incarnation: Which life of the actor it was.
+        incarnation: Which life of the actor it was; 0 for a supervisor.
     """
 
     def __init__(self, path: str, message: str, incarnation: int, why: str) -> None:
         self.incarnation = incarnation
+        who = f"{path!r} (incarnation {incarnation})" if incarnation else repr(path)
+        what = repr(message) if message else "the request"
         super().__init__(
             path,
             message,
-            f"{path!r} (incarnation {incarnation}) {why} before it had answered "
-            f"{message!r}. It may have been handled in part: send it anew if that is safe.",
+            f"{who} {why} before it had answered {what}. "
+            "It may have been handled in part: send it anew if that is safe.",
         )
 
 
@@ -390,14 +392,16 @@ class ChildExistsError(SupervisorCallError):
 
     def __init__(self, path: str, child_id: str, *, started: bool) -> None:
         code = "already_started" if started else "already_present"
-        state = "runs" if started else "is known, though it does not run"
+        state = (
+            "runs already" if started else "is known already, though it does not run"
+        )
         remedy = (
             "Use another name."
             if started
             else "Use restart_child, or delete_child before start_child."
         )
         super().__init__(
-            path, child_id, code, f"{child_id!r} of {path!r} {state} already. {remedy}"
+            path, child_id, code, f"{child_id!r} of {path!r} {state}. {remedy}"
         )
 
 
