@@ -33,11 +33,16 @@ from regrow._runtime.monitor import (
     Down as Down,
     Monitor as Monitor,
 )
+from regrow._runtime.opening import open_tree as open_tree
 from regrow._runtime.ref import (
     Ref as Ref,
     ServiceRef as ServiceRef,
 )
 from regrow._runtime.requests import SupervisorRef as SupervisorRef
+from regrow._runtime.serving import (
+    run_tree as run_tree,
+    serve_tree as serve_tree,
+)
 from regrow._runtime.signals import (
     IgnoreStart as IgnoreStart,
     Shutdown as Shutdown,
@@ -54,12 +59,7 @@ from regrow._runtime.specs import (
     dynamic as dynamic,
     supervisor as supervisor,
 )
-from regrow._runtime.tree import (
-    Tree as Tree,
-    open_tree as open_tree,
-    run_tree as run_tree,
-    serve_tree as serve_tree,
-)
+from regrow._runtime.tree import Tree as Tree
 from regrow.errors import (
     ActorCrashedError as ActorCrashedError,
     ActorInterruptedError as ActorInterruptedError,

@@ -16,7 +16,7 @@ from regrow.errors import ActorCrashedError, ActorInterruptedError, MessageError
 from .life import Life
 from .messages import Deferred, Request, State
 from .signals import Shutdown
-from .user import await_user, call_method, call_user, only
+from .user import await_user, call_method, call_user, only, uncancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,19 +82,18 @@ class ActorLife(Life):
         """Be the actor's task."""
         self._enter()
         error: BaseException | None = None
+        cut = False
         try:
             with self.scope:
                 if self._lifespan is None:
                     await self._handle_messages()
                 else:
                     await self._live_span(self._lifespan)
-        except trio.Cancelled:  # not ours: the run itself is coming down
-            self.end(None, cut=True)
-            raise
-        except BaseException as caught:  # noqa: BLE001 - it is reported, see Life.end
-            error = caught
+        except BaseException as caught:  # noqa: ASYNC103, BLE001 - see Life.end
+            error = uncancelled(caught)
+            cut = error is None  # by a scope that is not ours
         try:
-            self.end(error, cut=self.scope.cancelled_caught)
+            self.end(error, cut=cut or self.scope.cancelled_caught)
         finally:
             del error  # its traceback holds this frame
 
@@ -103,8 +102,8 @@ class ActorLife(Life):
     ) -> None:
         """Handle messages inside the actor's own `lifespan`.
 
-        A crash stands whatever the lifespan does with it (D8). Only a cancellation may be
-        swallowed there: that of a scope which the lifespan itself has opened.
+        A crash stands whatever the lifespan does with it, and if it is cut off there (D8).
+        Only a cancellation may be swallowed: that of a scope which it has opened itself.
         """
         manager = call_user(lifespan, (), {})
         await await_user(manager.__aenter__())
@@ -113,10 +112,18 @@ class ActorLife(Life):
             await self._handle_messages()
         except BaseException as error:  # noqa: ASYNC103 - swallowed: see above
             self._give_seconds()
-            leave = manager.__aexit__(type(error), error, error.__traceback__)
-            swallowed = await await_user(leave)  # noqa: ASYNC102 - has its seconds
-            if not (swallowed and _cancelled(error)):
+            crash = uncancelled(error)
+            try:
+                leave = manager.__aexit__(type(error), error, error.__traceback__)
+                swallowed = await await_user(leave)  # noqa: ASYNC102 - has its seconds
+            except BaseException as left:
+                if crash is None or uncancelled(left) is not None:
+                    raise
+                swallowed = True
+            if not swallowed:
                 raise
+            if crash is not None:
+                raise crash  # noqa: B904 - it is the error, or the rest of it
         else:
             self._give_seconds()
             await await_user(manager.__aexit__(None, None, None))
@@ -286,10 +293,3 @@ def _never_began(error: Exception) -> bool:
         return False
     called = error.__traceback__.tb_next  # the frame of call_method
     return called is not None and called.tb_next is None
-
-
-def _cancelled(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        return group.subgroup(trio.Cancelled) is not None
-    return isinstance(error, trio.Cancelled)

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from regrow._core.events import Event
-
 from .log import log_event, log_observer_failed
 from .timers import Timers
 from .waits import Lives, lives
@@ -36,6 +34,7 @@ class Host:
         supervisors: The supervisors that live now, in the order of their starts.
         stopping: Whether the tree is stopping: nothing is restarted any more.
         cut: Whether it was killed.
+        over: Whether it has ended; its places are closed then, but are still to be found.
         fatal: What no supervisor may handle, such as `KeyboardInterrupt`.
         casts: How many casts were sent, for fairness.
         tickets: How many requests were made, to number them.
@@ -50,6 +49,7 @@ class Host:
         "fatal",
         "lives",
         "on_failure",
+        "over",
         "random",
         "root",
         "stopping",
@@ -76,6 +76,7 @@ class Host:
         self.supervisors: dict[int, SupervisorLife] = {}
         self.stopping: bool = False
         self.cut: bool = False
+        self.over: bool = False
         self.fatal: BaseException | None = None
         self.casts: int = 0
         self.tickets: int = 0
@@ -107,7 +108,9 @@ class Host:
                 self.by_spec[id(spec)] = place
 
     def forget(self, place: Place) -> None:
-        """*place* is gone."""
+        """*place* is gone, unless it just ends with the whole tree."""
+        if self.over:
+            return
         for spec in (place.spec, place.spec.origin):
             if spec is not None and self.by_spec.get(id(spec)) is place:
                 del self.by_spec[id(spec)]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import trio
 from trio.lowlevel import enable_ki_protection
 
 from .life import Life
-from .user import await_user, call_user
+from .user import await_user, call_user, uncancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -47,15 +46,14 @@ class ServiceLife(Life):
         self._enter()
         error: BaseException | None = None
         kwargs: dict[str, object] = {} if self.up else {"task_status": _Status(self)}
+        cut = False
         try:
             with self.scope:
                 await await_user(call_user(service, args, kwargs))
-        except trio.Cancelled:  # not ours: the run itself is coming down
-            self.end(None, cut=True)
-            raise
-        except BaseException as caught:  # noqa: BLE001 - it is reported, see Life.end
-            error = caught
+        except BaseException as caught:  # noqa: ASYNC103, BLE001 - see Life.end
+            error = uncancelled(caught)
+            cut = error is None  # by a scope that is not ours
         try:
-            self.end(error, cut=self.scope.cancelled_caught)
+            self.end(error, cut=cut or self.scope.cancelled_caught)
         finally:
             del error  # its traceback holds this frame

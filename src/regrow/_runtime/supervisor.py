@@ -295,7 +295,7 @@ class SupervisorLife(Life):
             return
         if isinstance(life, SupervisorLife):
             life.final = self.place.host.stopping
-        if not life.up:  # else that it is up stands in the inbox, and it is stopped for that
+        if not life.up:  # else the inbox says so, and it is stopped for that
             life.cancel_start()
         if self.killed:
             life.kill()

@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
+import trio
 from trio.lowlevel import disable_ki_protection
 
-__all__ = ["await_user", "call_method", "call_user", "only"]
+__all__ = ["await_user", "call_method", "call_user", "only", "uncancelled"]
 
 T = TypeVar("T")
 
@@ -41,3 +42,11 @@ def only(error: BaseException, kind: type[BaseException]) -> bool:
         group = cast("BaseExceptionGroup[BaseException]", error)
         return all(only(inner, kind) for inner in group.exceptions)
     return isinstance(error, kind)
+
+
+def uncancelled(error: BaseException) -> BaseException | None:
+    """Give what of *error* is no cancellation."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return group.split(trio.Cancelled)[1]
+    return None if isinstance(error, trio.Cancelled) else error

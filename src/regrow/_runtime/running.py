@@ -1,0 +1,135 @@
+"""The task that a tree lives in, and what becomes of it.
+
+It is shielded, so that a cancellation from outside ends the block first and then stops the
+tree in order. It never raises: what the tree failed of is kept for whoever opened it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from regrow._core import steps
+
+from .host import Host
+from .requests import wait_for
+from .supervisor import SupervisorLife, make_place
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+    from random import Random
+
+    from regrow._core.events import Event
+    from regrow._core.specs import SupervisorSpec
+
+    from .place import SupervisorPlace
+    from .requests import Asked
+
+__all__ = ["Running"]
+
+
+class Running:
+    """One run of a tree.
+
+    Attributes:
+        host: What its parts share.
+        root: The place of its root.
+        decided: Whether its start has ended, in whatever way.
+        was_up: Whether every child was up.
+        over: Whether no task of it is left.
+        error: What it failed of.
+    """
+
+    def __init__(
+        self,
+        spec: SupervisorSpec,
+        observers: Iterable[Callable[[Event], object]],
+        shutdown: float,
+        random: Random,
+        body: trio.CancelScope,
+        signals: AsyncIterator[int] | None,
+    ) -> None:
+        self.host: Host = Host(observers, random, self._fail, self._limit_stop)
+        self.root: SupervisorPlace = cast(
+            "SupervisorPlace", make_place(self.host, None, spec)
+        )
+        self.host.root = self.root
+        self.decided: trio.Event = trio.Event()
+        self.over: trio.Event = trio.Event()
+        self.error: BaseException | None = None
+        self.body = body
+        self.was_up: bool = False
+        self._shutdown = shutdown
+        self._signals = signals
+        self._waiting: list[Asked] = []
+
+    @enable_ki_protection
+    async def live(self) -> None:
+        """Be the tree's task."""
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(
+                    self.host.timers.run, name=f"timers of {self.root.path}"
+                )
+                if self._signals is not None:
+                    nursery.start_soon(self._watch, self._signals)
+                life = SupervisorLife(self.root, 1, self._report)
+                life.final = True
+                life.limit_start()
+                if self.host.stopping:
+                    life.tell_stop()
+                if self.host.cut:
+                    life.kill()
+                await life.live()
+                nursery.cancel_scope.cancel(reason="the tree is over")
+        self.over.set()
+        for asked in self._waiting:
+            asked.answer(None)
+        self.host.over = True
+        self.root.remove("is closed: its tree has ended")
+
+    def _report(self, event: steps.Event) -> None:
+        match event:
+            case steps.Started():
+                self.was_up = True
+                self.decided.set()
+            case steps.StartFailed(error=error):
+                self._failed(error)
+            case steps.Exited(exit=end):
+                self._failed(end.error)
+            case _:
+                pass
+
+    def _failed(self, error: BaseException | None) -> None:
+        self.error = error
+        if self.host.fatal is not None:
+            self.error = self.host.fatal
+        self.decided.set()
+
+    def _fail(self) -> None:
+        """The root has decided to fail: the body ends first."""
+        self.body.cancel(reason=f"the tree {self.root.path!r} has failed")
+
+    def begin_stop(self) -> None:
+        """Stop the tree in order, bounded by the time it has in all."""
+        self.host.begin_stop()
+
+    async def _watch(self, signals: AsyncIterator[int]) -> None:
+        """The first signal stops the tree in order, the next one cuts it off."""
+        act = self.host.begin_stop
+        async for _ in signals:
+            act()
+            act = self.host.kill
+
+    def _limit_stop(self) -> None:
+        self.host.timers.after(self._shutdown, self.host.kill)
+
+    async def wait_over(self, asked: Asked) -> None:
+        """Wait for the end of the tree as an actor's own task may do."""
+        self._waiting.append(asked)
+        try:
+            await wait_for(asked)
+        finally:
+            self._waiting.remove(asked)

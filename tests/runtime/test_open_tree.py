@@ -1,0 +1,508 @@
+"""Entering and leaving a tree, and what its handle does meanwhile."""
+
+from functools import partial
+
+import pytest
+import trio
+
+from regrow import (
+    Actor,
+    ActorCrashedError,
+    ActorStoppedError,
+    CallCycleError,
+    Event,
+    PlaceNotFoundError,
+    Ref,
+    ServiceRef,
+    SpecError,
+    StartTimeoutError,
+    SupervisorRef,
+    Tree,
+    child,
+    dynamic,
+    supervisor,
+)
+
+from .trees import Boom, Child, Story, open_tree, service, virtual
+
+
+@virtual
+async def test_the_block_runs_between_the_last_start_and_the_first_stop() -> None:
+    story = Story()
+    spec = supervisor(
+        "root",
+        child(partial(Child, setup=1, cleanup=2), story, name="a"),
+        supervisor("sub", child(Child, story, name="b")),
+        child(Actor, name="c"),
+    )
+    async with open_tree(spec, observers=[story]):
+        story.note("block begins")
+        await trio.sleep(4)
+        story.note("block ends")
+    story.note("left")
+    assert story.timed == [
+        "0 root/a sets up",
+        "1 root/a 1 up",
+        "1 root/sub/b sets up",
+        "1 root/sub/b 1 up",
+        "1 root/sub 1 up",
+        "1 root/c 1 up",
+        "1 root 1 up",
+        "1 block begins",
+        "5 block ends",
+        "5 root/c 1 shutdown when told",
+        "5 root/sub/b cleans up",
+        "5 root/sub/b is clean",
+        "5 root/sub/b 1 shutdown when told",
+        "5 root/sub 1 shutdown when told",
+        "5 root/a cleans up",
+        "7 root/a is clean",
+        "7 root/a 1 shutdown when told",
+        "7 root 1 shutdown when told",
+        "7 left",
+    ]
+    assert story.closed == ["root/c", "root/sub", "root/sub/b", "root/a", "root"]
+
+
+@virtual
+async def test_a_tree_without_children() -> None:
+    story = Story()
+    async with open_tree(supervisor("root"), observers=[story]) as tree:
+        assert tree.path == "root"
+        assert repr(tree) == "<Tree 'root'>"
+        assert tree.snapshot().children == ()
+    assert story.lines == ["root 1 up", "root 1 shutdown when told"]
+
+
+@virtual
+async def test_it_cannot_be_entered_twice() -> None:
+    opening = open_tree(supervisor("root"))
+    again = r"^this open_tree was entered before: make a new one for each run$"
+    async with opening:
+        with pytest.raises(RuntimeError, match=again):
+            await opening.__aenter__()
+    with pytest.raises(RuntimeError, match=again):
+        await opening.__aenter__()
+
+
+@virtual
+async def test_one_spec_makes_two_trees_at_once() -> None:
+    one, two = Story(), Story()
+    account = child(Child, Story(), name="account")
+    spec = supervisor("root", account)
+    async with (
+        open_tree(spec, observers=[one]) as first,
+        open_tree(spec, observers=[two]) as second,
+    ):
+        assert first[account] != second[account]
+        with pytest.raises(ActorCrashedError):
+            await first[account].call(Child.boom)
+        await first[account].call(Child.ping)
+        await second[account].call(Child.ping)
+        assert first.snapshot().find("root/account").incarnation == 2
+        assert second.snapshot().find("root/account").incarnation == 1
+    assert one.lines == [
+        "root/account 1 up",
+        "root 1 up",
+        "root/account 1 crashed: Boom",
+        "root/account 1 restarting",
+        "root/account 2 up",
+        "root/account 2 shutdown when told",
+        "root 1 shutdown when told",
+    ]
+    assert two.lines == [
+        "root/account 1 up",
+        "root 1 up",
+        "root/account 1 shutdown when told",
+        "root 1 shutdown when told",
+    ]
+
+
+@virtual
+async def test_refs_are_found_by_spec_and_by_path() -> None:
+    actor = child(Child, Story(), name="actor")
+    serving = child(service, Story(), "s", name="serving")
+    pool = dynamic("pool")
+    spec = supervisor("root", actor, serving, pool)
+    async with open_tree(spec) as tree:
+        by_spec = tree[actor]
+        assert isinstance(by_spec, Ref)
+        assert by_spec == tree.ref("root/actor", Child) == tree.ref("root/actor", Actor)
+        assert isinstance(tree[serving], ServiceRef)
+        assert isinstance(tree[pool], SupervisorRef)
+        assert tree[pool] == tree.supervisor("root/pool")
+        assert tree[spec] == tree.supervisor("root")
+        assert await by_spec.call(Child.ping) == "pong"
+
+
+@virtual
+async def test_refs_that_are_not_there() -> None:
+    class Other(Actor):
+        pass
+
+    actor = child(Child, Story(), name="actor")
+    serving = child(service, Story(), "s", name="serving")
+    spec = supervisor("root", actor, serving)
+
+    def missing(found: pytest.ExceptionInfo[PlaceNotFoundError]) -> str:
+        return str(found.value)
+
+    async with open_tree(spec) as tree:
+        with pytest.raises(PlaceNotFoundError) as found:
+            tree[child(Child, Story(), name="actor")]
+        assert missing(found) == (
+            "the spec 'actor' does not stand in the tree 'root'. Use the very value that "
+            "the tree was declared with, or tree.ref(path, cls)."
+        )
+        with pytest.raises(PlaceNotFoundError) as found:
+            tree.ref("actor", Child)
+        assert missing(found) == (
+            "nothing stands at 'actor' in the tree 'root'. A path starts at the root, as "
+            "in 'root/child'; tree.snapshot() shows them all."
+        )
+        with pytest.raises(PlaceNotFoundError) as found:
+            tree.ref("root/actor/below", Child)
+        assert found.value.path == "root/actor/below"
+        with pytest.raises(PlaceNotFoundError) as found:
+            tree.ref("root/serving", Child)
+        assert missing(found) == (
+            "'root/serving' is a service, not an actor. Use tree[spec] or tree.supervisor."
+        )
+        with pytest.raises(PlaceNotFoundError) as found:
+            tree.ref("root", Child)
+        assert missing(found) == (
+            "'root' is a supervisor, not an actor. Use tree[spec] or tree.supervisor."
+        )
+        with pytest.raises(PlaceNotFoundError) as found:
+            tree.ref("root/actor", Other)
+        assert missing(found) == (
+            "'root/actor' is an actor of class Child, not "
+            "test_refs_that_are_not_there.<locals>.Other. "
+            "Ask for its own class or a base of it."
+        )
+        with pytest.raises(PlaceNotFoundError) as found:
+            tree.supervisor("root/actor")
+        assert missing(found) == (
+            "'root/actor' is no supervisor. Use tree.ref(path, cls)."
+        )
+        with pytest.raises(PlaceNotFoundError):
+            tree.supervisor("root/nobody")
+
+
+def test_what_is_no_tree_is_refused_before_anything_runs() -> None:
+    with pytest.raises(SpecError) as root:
+        open_tree(child(Actor))  # type: ignore[arg-type]  # the mistake under test
+    assert [finding.code for finding in root.value.findings] == ["invalid_root"]
+    with pytest.raises(SpecError) as shutdown:
+        open_tree(supervisor("root"), shutdown=-1)
+    assert [finding.code for finding in shutdown.value.findings] == ["invalid_shutdown"]
+    with pytest.raises(SpecError):
+        open_tree(supervisor("root"), shutdown=float("nan"))
+
+
+# ----------------------------------------------------------------------------- stop
+
+
+@virtual
+async def test_stop_returns_when_no_task_of_the_tree_is_left() -> None:
+    story = Story()
+    slow = child(partial(Child, cleanup=2), story, name="a")
+    async with open_tree(supervisor("root", slow), observers=[story]) as tree:
+        story.forget()
+        await tree.stop()
+        story.note("stopped")
+        await tree.wait_stopped()
+        await tree.stop()
+        tree.kill()
+        with pytest.raises(ActorStoppedError):
+            await tree[slow].call(Child.ping)
+        await trio.sleep(1)
+        story.note("block ends")
+    assert story.timed == [
+        "0 root/a cleans up",
+        "2 root/a is clean",
+        "2 root/a 1 shutdown when told",
+        "2 root 1 shutdown when told",
+        "2 stopped",
+        "3 block ends",
+    ]
+
+
+@virtual
+async def test_stop_by_two_tasks_stops_once() -> None:
+    story = Story()
+    slow = child(partial(Child, cleanup=2), story, name="a")
+    async with open_tree(supervisor("root", slow), observers=[story]) as tree:
+        story.forget()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tree.stop)
+            nursery.start_soon(tree.stop)
+    assert story.timed == [
+        "0 root/a cleans up",
+        "2 root/a is clean",
+        "2 root/a 1 shutdown when told",
+        "2 root 1 shutdown when told",
+    ]
+
+
+@virtual
+async def test_a_cancelled_stop_leaves_the_tree_stopping() -> None:
+    story = Story()
+    slow = child(partial(Child, cleanup=2), story, name="a")
+    async with open_tree(supervisor("root", slow), observers=[story]) as tree:
+        story.forget()
+        with trio.move_on_after(1):
+            await tree.stop()
+        story.note("gave up")
+        await tree.wait_stopped()
+        story.note("over")
+    assert story.timed == [
+        "0 root/a cleans up",
+        "1 gave up",
+        "2 root/a is clean",
+        "2 root/a 1 shutdown when told",
+        "2 root 1 shutdown when told",
+        "2 over",
+    ]
+
+
+@virtual
+async def test_stop_is_always_a_checkpoint() -> None:
+    async with open_tree(supervisor("root")) as tree:
+        await tree.stop()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await tree.stop()
+        assert scope.cancelled_caught
+
+
+@virtual
+async def test_stop_by_an_actor_of_the_tree_would_wait_for_itself() -> None:
+    story = Story()
+    actor = child(Child, story, name="a")
+    async with open_tree(supervisor("root", actor), observers=[story]) as tree:
+
+        async def stop() -> str:
+            with pytest.raises(CallCycleError) as refused:
+                await tree.stop()
+            assert refused.value.circle == ("root/a", "root")
+            return str(refused.value)
+
+        text = await tree[actor].call(Child.do, stop)
+        assert text == (
+            "the request to 'root' can never be answered: 'root/a' -> 'root' -> 'root/a'. "
+            "Use cast, return a Deferred, or call from a background task."
+        )
+        await tree.wait_stopped()
+    assert story.lines == [
+        "root/a sets up",
+        "root/a 1 up",
+        "root 1 up",
+        "root/a cleans up",
+        "root/a is clean",
+        "root/a 1 shutdown when told",
+        "root 1 shutdown when told",
+    ]
+
+
+@virtual
+async def test_a_service_may_stop_its_own_tree() -> None:
+    story = Story()
+    trees: list[Tree] = []
+
+    async def closing() -> None:
+        await trio.sleep(1)
+        await trees[0].stop()
+
+    spec = supervisor("root", child(closing), child(Actor, name="last"))
+    async with open_tree(spec, observers=[story]) as tree:
+        trees.append(tree)
+        await tree.wait_stopped()
+    assert story.timed == [
+        "0 root/closing 1 up",
+        "0 root/last 1 up",
+        "0 root 1 up",
+        "1 root/last 1 shutdown when told",
+        "1 root/closing 1 shutdown when told",
+        "1 root 1 shutdown when told",
+    ]
+
+
+# ----------------------------------------------------------------------------- kill
+
+
+@virtual
+async def test_kill_cuts_everything_at_once() -> None:
+    story = Story()
+    spec = supervisor(
+        "root",
+        child(partial(Child, cleanup=2), story, name="a"),
+        supervisor("sub", child(partial(service, cleanup=2), story, "b", name="b")),
+    )
+    async with open_tree(spec, observers=[story]) as tree:
+        story.forget()
+        tree.kill()
+        await tree.wait_stopped()
+        story.note("over")
+        await trio.sleep(1)
+    assert sorted(story.timed) == [
+        "0 b cleans up",
+        "0 over",
+        "0 root 1 killed when told, unexpected",
+        "0 root/a 1 killed when told, unexpected",
+        "0 root/a cleans up",
+        "0 root/sub 1 killed when told, unexpected",
+        "0 root/sub/b 1 killed when told, unexpected",
+    ]
+
+
+@virtual
+async def test_kill_during_a_stop() -> None:
+    story = Story()
+    slow = child(partial(Child, cleanup=9), story, name="a", shutdown=100)
+    other = child(partial(Child, cleanup=9), story, name="b", shutdown=100)
+    async with open_tree(supervisor("root", slow, other), observers=[story]) as tree:
+        story.forget()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tree.stop)
+            await trio.sleep(1)
+            tree.kill()
+        story.note("over")
+    assert story.timed[0] == "0 root/b cleans up"
+    assert sorted(story.timed[1:]) == [
+        "1 over",
+        "1 root 1 killed when told, unexpected",
+        "1 root/a 1 killed when told, unexpected",
+        "1 root/a cleans up",
+        "1 root/b 1 killed when told, unexpected",
+    ]
+
+
+@virtual
+async def test_an_observer_may_kill_the_tree() -> None:
+    story = Story()
+    trees: list[Tree] = []
+
+    def impatient(event: Event) -> None:
+        if trees:
+            trees[0].kill()
+
+    actor = child(Child, story, name="a")
+    spec = supervisor("root", actor, child(Actor, name="b"))
+    async with open_tree(spec, observers=[story, impatient]) as tree:
+        trees.append(tree)
+        await tree[actor].cast(Child.boom)
+        await tree.wait_stopped()
+    assert story.lines[:5] == [
+        "root/a sets up",
+        "root/a 1 up",
+        "root/b 1 up",
+        "root 1 up",
+        "root/a 1 dead letter boom: crashed the actor (Boom)",
+    ]
+    assert sorted(story.lines[5:-1]) == [
+        "root/a 1 crashed when told: Boom",
+        "root/a cleans up",
+        "root/b 1 killed when told, unexpected",
+    ]
+    assert story.lines[-1] == "root 1 killed when told, unexpected"
+
+
+# ------------------------------------------------------------------- the end by itself
+
+
+@virtual
+async def test_a_tree_that_ends_by_itself_leaves_the_block_running() -> None:
+    story = Story()
+
+    async def brief() -> None:
+        await trio.sleep(1)
+
+    last = child(brief, restart="transient", significant=True)
+    actor = child(Child, story, name="a")
+    spec = supervisor("root", actor, last, auto_shutdown="any_significant")
+    async with open_tree(spec, observers=[story]) as tree:
+        await tree.wait_stopped()
+        story.note("over")
+        with pytest.raises(ActorStoppedError):
+            await tree[actor].call(Child.ping)
+        await trio.sleep(1)
+        story.note("block ends")
+    assert story.timed == [
+        "0 root/a sets up",
+        "0 root/a 1 up",
+        "0 root/brief 1 up",
+        "0 root 1 up",
+        "1 root/brief 1 normal",
+        "1 root 1 shuts down after brief",
+        "1 root/a cleans up",
+        "1 root/a is clean",
+        "1 root/a 1 shutdown when told",
+        "1 root 1 shutdown",
+        "1 over",
+        "2 block ends",
+    ]
+
+
+@virtual
+async def test_wait_stopped_ends_when_the_tree_fails_as_well() -> None:
+    spec = supervisor("root", child(Child, Story(), name="a"), intensity=0)
+    seen: list[str] = []
+
+    async def wait(tree: Tree) -> None:
+        await tree.wait_stopped()
+        seen.append("stopped")
+
+    async with trio.open_nursery() as nursery:
+        with pytest.raises(Exception, match="gave up"):
+            async with open_tree(spec) as tree:
+                nursery.start_soon(wait, tree)
+                await tree.ref("root/a", Child).cast(Child.boom)
+                await trio.sleep_forever()
+    assert seen == ["stopped"]
+
+
+# ------------------------------------------------------------------ limits of the root
+
+
+@virtual
+async def test_the_root_has_a_start_timeout() -> None:
+    story = Story()
+    slow = child(partial(Child, setup=5), story, name="a")
+    with pytest.raises(StartTimeoutError, match=r"'root' was not up within .* of 1 s"):
+        async with open_tree(
+            supervisor("root", child(Actor, name="first"), slow, start_timeout=1),
+            observers=[story],
+        ):
+            raise AssertionError
+    assert story.timed == [
+        "0 root/first 1 up",
+        "0 root/a sets up",
+        "1 root/a 1 not started: StartCancelledError",
+        "1 root/first 1 shutdown when told",
+        "1 root 1 not started: StartTimeoutError",
+    ]
+
+
+@virtual
+async def test_the_root_has_a_shutdown_of_its_own() -> None:
+    story = Story()
+    slow = child(partial(Child, cleanup=50), story, name="a", shutdown=100)
+    root = supervisor("root", slow, shutdown=3)
+    async with open_tree(root, observers=[story]):
+        story.forget()
+    assert story.timed == [
+        "0 root/a cleans up",
+        "3 root/a 1 killed when told, unexpected",
+        "3 root 1 killed when told, unexpected",
+    ]
+
+
+@virtual
+async def test_boom_is_told_to_whoever_looks() -> None:
+    story = Story()
+    actor = child(Child, story, name="a")
+    async with open_tree(supervisor("root", actor), observers=[story]) as tree:
+        with pytest.raises(Exception, match="crashed on 'boom'") as crashed:
+            await tree[actor].call(Child.boom)
+    assert isinstance(crashed.value.__cause__, Boom)
