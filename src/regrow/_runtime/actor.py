@@ -60,6 +60,7 @@ class Actor:
         """
         return Ref(_life(self).actor_place)
 
+    @enable_ki_protection
     def stop(self) -> None:
         """End normally after the message in hand.
 
@@ -68,6 +69,7 @@ class Actor:
         """
         _life(self).stop_itself()
 
+    @enable_ki_protection
     def send_after(
         self,
         seconds: float,
@@ -88,6 +90,7 @@ class Actor:
         """
         return Timer(_life(self), seconds, method, args, kwargs, every=False)
 
+    @enable_ki_protection
     def send_every(
         self,
         seconds: float,
@@ -134,6 +137,7 @@ class Timer:
         self._due = trio.current_time() + seconds
         life.add_timer(self, seconds, self._fire)
 
+    @enable_ki_protection
     def cancel(self) -> None:
         """Send no more; nothing if it is over."""
         self._life.drop_timer(self)

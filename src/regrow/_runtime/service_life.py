@@ -22,6 +22,7 @@ class _Status:
     def __init__(self, life: ServiceLife) -> None:
         self._life = life
 
+    @enable_ki_protection
     def started(self, value: object = None) -> None:
         """The service is up; *value* is of no use to a supervisor."""
         del value

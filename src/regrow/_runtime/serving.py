@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from regrow.errors import StartCancelledError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["run_tree", "serve_tree"]
 
 
+@enable_ki_protection  # a signal between two lines would leave the tree behind
 async def serve_tree(
     spec: Supervisor | Dynamic,
     *,
