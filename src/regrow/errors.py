@@ -463,10 +463,16 @@ class MaxChildrenError(SupervisorCallError):
 
 
 class MessageError(RegrowError, TypeError):
-    """Not a message of that actor, or not with these arguments; the actor lives on."""
+    """Not a message of that actor, or not with these arguments; the actor lives on.
+
+    Attributes:
+        path: The place that it was sent to.
+        text: What is wrong with it.
+    """
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
+        self.text = text
         super().__init__(f"message to {path!r}: {text}")
 
 

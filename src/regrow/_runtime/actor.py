@@ -148,12 +148,13 @@ class Timer:
         place = life.actor_place
         request = Request(self._handler, self._args, self._kwargs, place, None)
         request.life = life.number
+        missed = 0
         if self._every:
             now = trio.current_time()
-            missed = max(0.0, (now - self._due) // self._every)
+            missed = max(0, int((now - self._due) // self._every))
             self._due += self._every * (missed + 1)
             life.add_timer(self, max(0.0, self._due - now), self._fire)
-        place.tick(request)
+        place.tick(request, missed)
 
 
 def _life(actor: Actor) -> ActorLife:

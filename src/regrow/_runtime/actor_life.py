@@ -14,7 +14,7 @@ from regrow._core.exits import Exit, ExitReason
 from regrow.errors import ActorCrashedError, ActorInterruptedError, MessageError
 
 from .life import Life
-from .messages import Deferred, Request, State
+from .messages import BEGUN, SETTLED, Deferred, Request
 from .signals import Shutdown
 from .user import await_user, call_method, call_user, only, uncancelled
 
@@ -24,13 +24,10 @@ if TYPE_CHECKING:
 
     from regrow._core import steps
 
-    from .place import ActorPlace
+    from .actor_place import ActorPlace
     from .timers import TimerEntry
 
 __all__ = ["ActorLife"]
-
-BEGUN = State.BEGUN
-HANDED = State.HANDED
 
 STREAK = 64  # messages handled without letting others run
 
@@ -58,7 +55,7 @@ class ActorLife(Life):
         self.stops: bool = False
         self._lifespan: Callable[[], AbstractAsyncContextManager[object]] | None = None
         self._in_hand: Request | None = None
-        self._deferred: dict[Deferred[object], None] | None = None
+        self._deferred: dict[Request, None] | None = None
         self._timers: dict[object, TimerEntry | None] | None = None
 
     @property
@@ -131,36 +128,32 @@ class ActorLife(Life):
     async def _handle_messages(self) -> None:  # noqa: ASYNC910 - see STREAK
         box = self.actor_place.box
         actor = self.actor
-        methods = type(actor)
         streak = 0
         while not self.ends:
             if streak == STREAK:
                 streak = 0
                 await trio.lowlevel.checkpoint()
                 continue
-            request = box.take_nowait()
+            request = box.take()
             if request is None:
                 streak = 0
-                request = await box.take()
-                if request is None or request.state is not HANDED:
-                    continue  # woken to look around, or its sender has given up
-                if self.ends:
-                    box.put_back(request)
-                    return
+                await box.wait()
+                continue
             streak += 1
             if request.life and request.life != self.number:
                 continue  # a timer's message for an incarnation that is gone
+            method = request.handler.function
+            if method is None:
+                self._refuse(request, request.handler.wrong, None)
+                continue
             self._in_hand = request
             request.state = BEGUN
-            method = getattr(methods, request.handler.name, None)
             try:
-                if method is None:
-                    raise _no_such(actor, request.handler.name)  # noqa: TRY301
                 result = call_method(method, actor, request.args, request.kwargs)
                 if result is not None and type(result) is _COROUTINE:
                     result = await await_user(result)
             except Exception as error:
-                if not self._answered_with(request, error, known=method is not None):
+                if not self._answered_with(request, error):
                     raise
             else:
                 if request.task is not None and not isinstance(result, Deferred):
@@ -174,32 +167,33 @@ class ActorLife(Life):
     def _defer(self, request: Request, deferred: Deferred[object]) -> None:
         """The answer comes later; nobody waits for this actor's task any more (D6)."""
         request.no_longer_awaited()
-        if not deferred.bind(request, self._deferred_done):
+        if not deferred.bind(request, self.forget):
             return
         if request.task is None:  # a cast, or its caller has given up
             return
         if self._deferred is None:
             self._deferred = {}
-        self._deferred[deferred] = None
+        self._deferred[request] = None
 
-    def _deferred_done(self, deferred: Deferred[object]) -> None:
+    def forget(self, request: Request) -> None:
+        """Its deferred answer has been given, or is no longer wanted."""
         if self._deferred is not None:
-            self._deferred.pop(deferred, None)
+            self._deferred.pop(request, None)
 
-    def _answered_with(
-        self, request: Request, error: Exception, *, known: bool
-    ) -> bool:
+    def _answered_with(self, request: Request, error: Exception) -> bool:
         """Answer with *error*; tell whether the actor goes on all the same."""
         named = request.handler.raises
         if named and isinstance(error, named):
             self._answer_error(request, error)
             return True
-        if not known or _never_began(error):
-            self._refuse(request, error)
+        if _never_began(error):
+            self._refuse(request, f"{error}", error)
             return True
         if not only(error, Shutdown):
             self._in_hand = None
             self._fail(request, error)
+        elif not request.is_call:
+            self._in_hand = None  # it has done what was asked
         return False
 
     def _answer_error(self, request: Request, error: Exception) -> None:
@@ -207,21 +201,21 @@ class ActorLife(Life):
         if request.is_call:
             request.settle(outcome.Error(error))
             return
-        request.state = State.SETTLED
+        request.state = SETTLED
         place = self.place
         now = place.host.now()
         place.host.emit(
             AnswerDiscarded(place.path, self.number, now, request.name, error)
         )
 
-    def _refuse(self, request: Request, error: Exception) -> None:
-        """The arguments do not fit the method: the sender's mistake, not the actor's."""
-        refusal = MessageError(self.place.path, f"{error}")
-        refusal.__cause__ = error
+    def _refuse(self, request: Request, wrong: str, error: Exception | None) -> None:
+        """It cannot be handled: the sender's mistake, not the actor's."""
         if request.is_call:
+            refusal = MessageError(self.place.path, wrong)
+            refusal.__cause__ = error
             request.settle(outcome.Error(refusal))
         else:
-            self.actor_place.dead_letter(request, f"does not fit: {error}")
+            self.actor_place.dead_letter(request, f"does not fit: {wrong}")
 
     def _fail(self, request: Request, error: BaseException) -> None:
         """The actor has crashed on *request*: its caller hears at once (promise 3)."""
@@ -235,16 +229,13 @@ class ActorLife(Life):
 
     def _settle(self, end: Exit) -> None:
         """Answer the message in hand and the deferred ones: they are not handled again."""
-        for entry in (self._timers or {}).values():
-            self.place.host.timers.cancel(entry)
-        self._timers = None
         left = [] if self._in_hand is None else [self._in_hand]
-        left += [d.request for d in self._deferred or () if d.request is not None]
+        left += self._deferred or ()
         self._in_hand = None
         self._deferred = None
         place = self.actor_place
         for request in left:
-            if request.state >= State.SETTLED:
+            if request.state >= SETTLED:
                 continue
             if end.reason is ExitReason.CRASHED and end.error is not None:
                 self._fail(request, end.error)
@@ -282,9 +273,11 @@ class ActorLife(Life):
         if self._timers is not None:
             self.place.host.timers.cancel(self._timers.pop(key, None))
 
-
-def _no_such(actor: object, name: str) -> AttributeError:
-    return AttributeError(f"{type(actor).__qualname__} has no method {name!r}")
+    def _leave(self) -> None:
+        for entry in (self._timers or {}).values():
+            self.place.host.timers.cancel(entry)
+        self._timers = None
+        super()._leave()
 
 
 def _never_began(error: Exception) -> bool:

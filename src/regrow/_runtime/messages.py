@@ -16,12 +16,15 @@ from trio.lowlevel import enable_ki_protection
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .place import ActorPlace
+    from .actor_place import ActorPlace
+    from .handlers import Handler
     from .waits import Waiter
 
-__all__ = ["Deferred", "Handler", "Request", "State"]
+__all__ = ["Deferred", "Request", "State"]
 
 T = TypeVar("T")
+
+SECOND_CALL = "this Deferred answers another call already: make one for each call"
 
 
 class State(IntEnum):
@@ -31,25 +34,18 @@ class State(IntEnum):
     """Its sender waits for room."""
     QUEUED = 2
     """In the mailbox."""
-    HANDED = 3
-    """Given to a reader that waited for it, but not begun."""
-    BEGUN = 4
+    BEGUN = 3
     """In hand, or its answer is deferred."""
-    SETTLED = 5
-    ABANDONED = 6
+    SETTLED = 4
+    ABANDONED = 5
 
 
+# A global name is found faster than a member of an enum, once for every message.
+LINE = State.LINE
 QUEUED = State.QUEUED
-
-
-class Handler:
-    """How one actor class takes one message: looked up once, not for each message."""
-
-    __slots__ = ("name", "raises")
-
-    def __init__(self, name: str, raises: tuple[type[Exception], ...]) -> None:
-        self.name: str = name
-        self.raises: tuple[type[Exception], ...] = raises
+BEGUN = State.BEGUN
+SETTLED = State.SETTLED
+ABANDONED = State.ABANDONED
 
 
 class Request:
@@ -110,9 +106,9 @@ class Request:
 
     def settle(self, result: outcome.Outcome[object]) -> bool:
         """Wake the sender with *result*; tell whether somebody waited for it."""
-        if self.state >= State.SETTLED:
+        if self.state >= SETTLED:
             return False
-        self.state = State.SETTLED
+        self.state = SETTLED
         if self.waiter is not None:
             self.no_longer_awaited()
         task = self.task
@@ -124,7 +120,7 @@ class Request:
 
     def abandon(self, _: object) -> trio.lowlevel.Abort:
         """The parked sender is cancelled: it takes its message back, unless begun."""
-        self.place.box.abandon(self)
+        self.place.give_up(self)
         return trio.lowlevel.Abort.SUCCEEDED
 
     def refuse(self, circle: Sequence[str]) -> None:
@@ -133,7 +129,7 @@ class Request:
 
     def admitted(self) -> None:
         """There is room now: a cast's sender need not wait any longer."""
-        self.state = State.QUEUED
+        self.state = QUEUED
         if not self.is_call:
             if self.waiter is not None:
                 self.no_longer_awaited()
@@ -148,7 +144,8 @@ class Deferred(Generic[T]):
 
     The handler makes one, keeps it, returns it, and goes on to its next message; whoever
     calls `reply` or `fail` answers the call, from any task of the same run. If the actor
-    ends first, the caller gets `ActorCrashedError` or `ActorInterruptedError`.
+    ends first, the caller gets `ActorCrashedError` or `ActorInterruptedError`. Each answers
+    one call: to answer several, make one for each.
     """
 
     __slots__ = ("_forget", "_request", "_result")
@@ -156,14 +153,14 @@ class Deferred(Generic[T]):
     def __init__(self) -> None:
         self._request: Request | None = None
         self._result: outcome.Outcome[T] | None = None
-        self._forget: Callable[[Deferred[object]], object] | None = None
+        self._forget: Callable[[Request], object] | None = None
 
     @property
     def done(self) -> bool:
         """Whether it has been answered, or nobody waits for it any more."""
         if self._result is not None:
             return True
-        return self._request is not None and self._request.state >= State.SETTLED
+        return self._request is not None and self._request.state >= SETTLED
 
     def reply(self, value: T) -> bool:
         """Answer the call with *value*.
@@ -187,24 +184,22 @@ class Deferred(Generic[T]):
         if request is None:
             return True
         if self._forget is not None:
-            self._forget(self)  # type: ignore[arg-type]  # only its identity is used
+            self._forget(request)
         return request.settle(result)
 
-    def bind(
-        self, request: Request, forget: Callable[[Deferred[object]], object]
-    ) -> bool:
+    def bind(self, request: Request, forget: Callable[[Request], object]) -> bool:
         """Join it to the call that it answers; tell whether the answer is still to come.
 
         For the runtime.
+
+        Raises:
+            RuntimeError: It answers another call already.
         """
+        if self._request is not None:
+            raise RuntimeError(SECOND_CALL)
         self._request = request
         if self._result is not None:
             request.settle(self._result)
             return False
         self._forget = forget
         return True
-
-    @property
-    def request(self) -> Request | None:
-        """The call that it answers, once its handler has returned it. For the runtime."""
-        return self._request

@@ -22,9 +22,10 @@ from trio.lowlevel import enable_ki_protection
 from regrow._core.specs import ChildSpec, Late
 from regrow.errors import UnboundRefError
 
+from .actor_place import ActorPlace
 from .messages import Request
 from .monitor import Monitor
-from .place import ActorPlace, Place
+from .place import Place
 from .waits import circle, cycle_error
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from regrow._core.check import check_added, check_tree, refuse
 from regrow._core.specs import ChildSpec, SupervisorSpec, walk
 from regrow.errors import Finding, RegrowError
 
-from .place import ActorPlace, SupervisorPlace
+from .actor_place import ActorPlace
+from .place import SupervisorPlace
 from .ref import PlaceRef, Ref, ServiceRef
 from .waits import circle, cycle_error
 

@@ -8,7 +8,8 @@ from attrs import frozen
 
 from regrow._core.specs import DynamicSpec
 
-from .place import ActorPlace, Place, SupervisorPlace
+from .actor_place import ActorPlace
+from .place import Place, SupervisorPlace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

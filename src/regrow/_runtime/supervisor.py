@@ -22,8 +22,9 @@ from regrow.errors import CallError, NotAnActorError, RestartLimitExceededError
 
 from .actor import Actor, attach, has_lifespan
 from .actor_life import ActorLife
+from .actor_place import ActorPlace
 from .life import Life
-from .place import ActorPlace, Place, SupervisorPlace
+from .place import Place, SupervisorPlace
 from .requests import ref_to
 from .service_life import ServiceLife
 from .specs import ActorSpec, ServiceSpec

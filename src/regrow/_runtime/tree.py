@@ -10,7 +10,8 @@ from trio.lowlevel import enable_ki_protection
 from regrow._core.specs import ChildSpec
 from regrow.errors import PlaceNotFoundError
 
-from .place import ActorPlace, SupervisorPlace
+from .actor_place import ActorPlace
+from .place import SupervisorPlace
 from .ref import Ref, ServiceRef
 from .requests import Asked, SupervisorRef, ref_to
 from .snapshot import picture
