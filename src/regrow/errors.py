@@ -71,7 +71,10 @@ def summary(error: BaseException | None) -> str:
     """Give one line for *error*: its type and, when there is one, its text."""
     if error is None:
         return "no exception"
-    text = str(error).strip()
+    try:
+        text = str(error).strip()
+    except Exception:  # noqa: BLE001 - it must not hide the error that it is about
+        text = "its text cannot be made"
     first = text.splitlines()[0] if text else ""
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
 
 from .log import log_event, log_observer_failed
 from .timers import Timers
+from .user import call_user
 from .waits import Lives, lives
 
 if TYPE_CHECKING:
@@ -86,18 +88,25 @@ class Host:
         return trio.current_time()
 
     def emit(self, event: Event) -> None:
-        """Tell every observer of *event*.
+        """Write *event* to the log and tell every observer of it.
 
         An observer that raises is logged and removed: what happens in a tree does not
-        depend on who looks on.
+        depend on who looks on. Only what stops a program stops the tree as well.
         """
-        log_event(event)
+        self._tell(log_event, event)
         for observer in list(self._observers):
-            try:
-                observer(event)
-            except Exception as error:  # noqa: BLE001 - it is somebody else's, see above
+            self._tell(observer, event)
+
+    def _tell(self, observer: Callable[[Event], object], event: Event) -> None:
+        try:
+            call_user(observer, (event,), {})
+        except Exception as error:  # noqa: BLE001 - it is somebody else's, see above
+            if observer in self._observers:
                 self._observers.remove(observer)
+            with suppress(Exception):  # a logging handler may raise too
                 log_observer_failed(observer, error)
+        except BaseException as error:  # noqa: BLE001 - it comes out of the tree
+            self.fail(error)
 
     # ----------------------------------------------------------------------- places
 

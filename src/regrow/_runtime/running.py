@@ -39,7 +39,6 @@ class Running:
         decided: Whether its start has ended, in whatever way.
         was_up: Whether every child was up.
         over: Whether no task of it is left.
-        error: What it failed of.
     """
 
     def __init__(
@@ -58,7 +57,7 @@ class Running:
         self.host.root = self.root
         self.decided: trio.Event = trio.Event()
         self.over: trio.Event = trio.Event()
-        self.error: BaseException | None = None
+        self._error: BaseException | None = None
         self.body = body
         self.was_up: bool = False
         self._shutdown = shutdown
@@ -103,10 +102,14 @@ class Running:
                 pass
 
     def _failed(self, error: BaseException | None) -> None:
-        self.error = error
-        if self.host.fatal is not None:
-            self.error = self.host.fatal
+        self._error = error
         self.decided.set()
+
+    @property
+    def error(self) -> BaseException | None:
+        """What it failed of; what no supervisor may handle comes first."""
+        fatal = self.host.fatal
+        return self._error if fatal is None else fatal
 
     def _fail(self) -> None:
         """The root has decided to fail: the body ends first."""
