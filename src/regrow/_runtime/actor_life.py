@@ -113,14 +113,14 @@ class ActorLife(Life):
             try:
                 leave = manager.__aexit__(type(error), error, error.__traceback__)
                 swallowed = await await_user(leave)  # noqa: ASYNC102 - has its seconds
-            except BaseException as left:
+            except BaseException as left:  # noqa: ASYNC103 - the crash stands
                 if crash is None or uncancelled(left) is not None:
                     raise
                 swallowed = True
             if not swallowed:
                 raise
             if crash is not None:
-                raise crash  # noqa: B904 - it is the error, or the rest of it
+                raise crash  # noqa: ASYNC104, B904 - the error, or the rest of it
         else:
             self._give_seconds()
             await await_user(manager.__aexit__(None, None, None))

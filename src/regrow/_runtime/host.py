@@ -105,7 +105,7 @@ class Host:
                 self._observers.remove(observer)
             with suppress(Exception):  # a logging handler may raise too
                 log_observer_failed(observer, error)
-        except BaseException as error:  # noqa: BLE001 - it comes out of the tree
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - the tree raises it
             self.fail(error)
 
     # ----------------------------------------------------------------------- places

@@ -86,6 +86,7 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         if self._running is not None:
             message = "this open_tree was entered before: make a new one for each run"
             raise RuntimeError(message)
+        await trio.lowlevel.checkpoint_if_cancelled()  # then nothing is started
         running = self._running = Running(
             self._spec,
             self._observers,
@@ -100,7 +101,7 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         nursery.start_soon(running.live, name=f"tree {running.root.path}")
         try:
             await running.decided.wait()
-        except BaseException as interrupted:  # cancelled, or Ctrl-C
+        except BaseException as interrupted:  # noqa: ASYNC103 - cancelled, or Ctrl-C
             running.begin_stop()
             late = await self._wait_for_end()  # noqa: ASYNC102 - it was told to
             error = running.error
