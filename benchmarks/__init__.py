@@ -1,0 +1,1 @@
+"""How fast regrow is, against what one would write with bare trio: `python -m benchmarks`."""
