@@ -86,7 +86,8 @@ class Monitor(trio.abc.ReceiveChannel[Down]):
                 return notice
             if self._ended:
                 raise trio.EndOfChannel
-            self._news = trio.Event()
+            if self._news.is_set():  # else another task waits for it already
+                self._news = trio.Event()
             await self._news.wait()
 
     async def aclose(self) -> None:
