@@ -200,7 +200,8 @@ def _besides(failure: BaseException, running: Running) -> BaseException | None:
         return isinstance(error, CallError) and error.origin is running.host
 
     if isinstance(failure, BaseExceptionGroup):
-        return failure.split(follows)[1]
+        group = cast("BaseExceptionGroup[BaseException]", failure)
+        return group.split(follows)[1]
     return None if follows(failure) else failure
 
 
