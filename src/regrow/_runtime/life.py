@@ -123,10 +123,14 @@ class Life:
 
     def cancel_start(self) -> None:
         """Give the start up: it is cancelled, with `shutdown` seconds to clean up."""
-        if not self.up:
-            self.told = self.ends = True
-            self._wind_up_start()
-            self._give_seconds()
+        if self.up:
+            return
+        self.told = self.ends = True
+        if self.place.spec.shutdown == 0:
+            self.kill()
+            return
+        self._wind_up_start()
+        self._give_seconds()
 
     def _wind_up_start(self) -> None:
         self.scope.cancel(reason=f"the start of {self.place.path!r} was given up")
@@ -164,14 +168,20 @@ class Life:
         """Cut it off when its time to stop has run out (D8); once is enough."""
         if self._deadline is None and not self.killed:
             seconds = self.place.spec.shutdown
-            self._deadline = self.place.host.timers.after(seconds, self.kill)
+            if seconds == 0:  # not even one checkpoint
+                self.scope.cancel(reason=f"{self.place.path!r} has no time to clean up")
+            self._deadline = self.place.host.timers.after(seconds, self._time_is_up)
 
     def kill(self) -> None:
-        """Cut it off."""
+        """Cut it off, as whoever is above it wants."""
+        if not self.over:
+            self.told = self.ends = True
+            self._time_is_up()
+
+    def _time_is_up(self) -> None:
         if self.killed or self.over:
             return
-        self.killed = True
-        self.told = self.ends = True
+        self.killed = self.ends = True
         host = self.place.host
         self._cut_at = host.now()
         self._watch(FIRST_STUCK_REPORT)

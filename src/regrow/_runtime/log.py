@@ -24,6 +24,8 @@ def _exited(event: events.ChildExited) -> Told:
         return logging.ERROR, f"crashed{late} ({summary(event.error)})", event.error
     if not event.expected:
         return logging.WARNING, f"ended {event.reason.value} when told to stop", None
+    if not event.told and not event.reason.clean:
+        return logging.WARNING, f"ended {event.reason.value}", None
     return logging.DEBUG, f"ended ({event.reason.value})", None
 
 

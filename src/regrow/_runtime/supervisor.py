@@ -108,8 +108,9 @@ class SupervisorLife(Life):
         host = place.host
         host.supervisors[id(self)] = self
         place.begin_life()
-        # In front of what came before its first step; requests that have waited follow.
-        self._inbox.appendleft(steps.Begin())
+        if not self.told:  # else nothing is started
+            # In front of what came before its first step; requests that waited follow.
+            self._inbox.appendleft(steps.Begin())
         for asked in place.asked.values():
             if asked.request is not None:
                 self._inbox.append(steps.Ask(asked.ticket, asked.request))
