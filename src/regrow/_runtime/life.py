@@ -136,7 +136,9 @@ class Life:
         self.scope.cancel(reason=f"the start of {self.place.path!r} was given up")
 
     def is_up(self) -> None:
-        """It is started: report that."""
+        """It is started: report that, unless its start was given up before."""
+        if self.told or self.over:
+            return
         self.up = True
         place = self.place
         host = place.host
@@ -307,7 +309,7 @@ class Life:
         place = self.place
         host = place.host
         now = host.now()
-        ignored = error is None and not cut
+        ignored = error is None and not cut and not self.told
         if ignored or (error is not None and only(error, IgnoreStart)):
             host.emit(ChildIgnored(place.path, self.number, now))
             self._report(steps.Ignored(place.name, self.run))

@@ -136,7 +136,7 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
             failure = rest
         running.begin_stop()
         late = await self._wait_for_end()  # noqa: ASYNC102 - was told to
-        if running.error is not None and failure is not None:
+        if failure is not None and (running.error is not None or late is not None):
             failure = _besides(failure, running)
         comes_out = _together(running, failure, running.error, late)
         if comes_out is not None and comes_out is not exc:
