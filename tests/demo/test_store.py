@@ -1,8 +1,7 @@
 import sqlite3
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, strategies as st
@@ -16,6 +15,7 @@ from regrow.cli.demo._source import (
     Outcome,
 )
 from regrow.cli.demo._store import (
+    SCHEMA,
     TABLES,
     NotAnIndexError,
     Settled,
@@ -44,12 +44,11 @@ def store(tmp_path: Path) -> Generator[Store]:
 
 
 @contextmanager
-def new_store() -> Generator[Store]:
-    # Each example of a property has its own: a fixture is shared by all of them.
-    with TemporaryDirectory() as folder:
-        create_store(Path(folder, "index.db"))
-        with open_store(Path(folder, "index.db")) as store:
-            yield store
+def store_in_memory() -> Generator[Store]:
+    # Each example of a property has its own, and need not wait for a disk.
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.executescript(SCHEMA)
+        yield Store(connection)
 
 
 def rows(store: Store) -> dict[str, list[object]]:
@@ -77,7 +76,7 @@ def test_only_the_last_outcome_for_each_file_leaves_rows(
     outcomes: list[Outcome],
 ) -> None:
     last = {outcome.path: outcome for outcome in outcomes}
-    with new_store() as store, new_store() as expected:
+    with store_in_memory() as store, store_in_memory() as expected:
         for outcome in outcomes:
             store.write(outcome)
         for _, outcome in sorted(last.items(), reverse=True):

@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         "folder with a tree of actors, which crash on files that do not parse, and "
         "whenever they are killed.",
         epilog="Exit code: 0 every file accounted for and, with --check, the same as "
-        "in a plain loop; 1 not so; 2 bad usage; 130 or 143 stopped by SIGINT or SIGTERM.",
+        "in a plain loop; 1 not so; 2 bad usage; above 128 stopped by a signal.",
     )
     demo.add_argument(
         "folder",

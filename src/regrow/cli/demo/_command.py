@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import secrets
+import signal
 import sqlite3
 import tempfile
 from collections.abc import Generator
@@ -68,7 +70,10 @@ def run_demo(settings: Settings) -> int:
     if not library.folder.is_dir():
         say(console, f"regrow demo: {library.folder} is no folder")
         return _BAD_USAGE
-    with tempfile.TemporaryDirectory(prefix="regrow-demo-") as scratch:
+    with (
+        _sigterm_as_sigint(),
+        tempfile.TemporaryDirectory(prefix="regrow-demo-") as scratch,
+    ):
         database = settings.database or Path(scratch, "index.sqlite3")
         try:
             create_store(database)
@@ -127,6 +132,9 @@ def _account(console: Console, end: Finished, database: Path) -> int:
 
 
 def _check(console: Console, library: Library, database: Path, plain: Path) -> int:
+    # A Ctrl-C that meets the `__del__` of some nursery would be lost, and the loop below
+    # makes enough garbage to have them all collected at a time of its own.
+    gc.collect()
     create_store(plain)
     with open_store(database) as store, open_store(plain) as plain_store:
         index_plainly(library, plain_store)
@@ -141,6 +149,18 @@ def _check(console: Console, library: Library, database: Path, plain: Path) -> i
         console, f"check: the same as a plain loop, {rows} rows in {len(TABLES)} tables"
     )
     return _RIGHT
+
+
+@contextmanager
+def _sigterm_as_sigint() -> Generator[None]:
+    """Let SIGTERM unwind what is done outside of the tree, which hears it by itself."""
+    before = signal.signal(
+        signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT)
+    )
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -81,24 +81,25 @@ class Job:
             self.library, self.database, self.workers, self.progress, self.killer
         )
         ends: list[Finished | Interrupted] = []
-        async with (
-            open_tree(spec, observers=[self.observer, self._count]) as tree,
-            trio.open_nursery() as nursery,
-        ):
+        # Around the tree, so that no further signal disturbs its stop either.
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async with (
+                open_tree(spec, observers=[self.observer, self._count]) as tree,
+                trio.open_nursery() as nursery,
+            ):
 
-            async def keep_first(
-                wait: Callable[[], Awaitable[Finished | Interrupted]],
-            ) -> None:
-                ends.append(await wait())
-                nursery.cancel_scope.cancel()
+                async def keep_first(
+                    wait: Callable[[], Awaitable[Finished | Interrupted]],
+                ) -> None:
+                    ends.append(await wait())
+                    nursery.cancel_scope.cancel()
 
-            nursery.start_soon(keep_first, self._wait_signal)
-            nursery.start_soon(keep_first, partial(self._wait_finished, tree))
+                nursery.start_soon(keep_first, partial(self._wait_signal, signals))
+                nursery.start_soon(keep_first, partial(self._wait_finished, tree))
         return ends[0]
 
-    async def _wait_signal(self) -> Interrupted:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            return Interrupted(await anext(signals), self.progress.account)
+    async def _wait_signal(self, signals: AsyncIterator[int]) -> Interrupted:
+        return Interrupted(await anext(signals), self.progress.account)
 
     async def _wait_finished(self, tree: Tree) -> Finished:
         coordinator = tree.ref(COORDINATOR, Coordinator)

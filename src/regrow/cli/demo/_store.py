@@ -23,7 +23,9 @@ from ._source import Class, DeadLetter, Function, Import, Indexed, Outcome
 _APPLICATION_ID: Final = 0x72677277
 
 # Rows are kept in the order of their keys: the order of writing leaves no trace.
-_SCHEMA: Final = """
+SCHEMA: Final = f"""
+BEGIN;
+PRAGMA application_id = {_APPLICATION_ID};
 CREATE TABLE file (
     path PRIMARY KEY, encoding TEXT NOT NULL, lines INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -42,6 +44,7 @@ CREATE TABLE import (
     PRIMARY KEY (path, position)
 ) WITHOUT ROWID;
 CREATE TABLE dead_letter (path PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
+COMMIT;
 """
 
 TABLES: Final = ("file", "function", "class", "import", "dead_letter")
@@ -156,8 +159,7 @@ def create_store(database: Path) -> None:
             Path(f"{database}{suffix}").unlink(missing_ok=True)
     connection = _connect(database)
     try:
-        connection.executescript(_SCHEMA)
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.executescript(SCHEMA)
     finally:
         connection.close()
 
