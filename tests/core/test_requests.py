@@ -157,6 +157,18 @@ def test_terminate_of_an_undelayed_retry_leaves_up_what_is_up() -> None:
     assert driver.up == ["a"]
 
 
+def test_terminate_of_an_undelayed_retry_forgets_temporary_children_not_yet_started() -> (
+    None
+):
+    first = spec("a", start="retry")
+    driver = Driver(
+        sup(first, spec("t", "temporary"), strategy="rest_for_one"), a="hang"
+    )
+    driver.send(driver.asks(steps.TerminateChild("a")))
+
+    assert driver.fail("a") == ["up", "close a", "remove t", "reply 1"]
+
+
 # ------------------------------------------------------------ restart_child, delete_child
 
 
@@ -189,6 +201,17 @@ def test_restart_child_that_fails_stays_down_and_does_not_count() -> None:
     assert driver.log[:3] == ["start a", "close a", "reply 2"]
     assert driver.ask(steps.RestartChild("a")) == ChildUp("a", ignored=True)
     assert driver.ask(steps.RestartChild("a")) == ChildUp("a")
+
+
+def test_restart_child_of_a_temporary_child_not_yet_started_may_fail_and_forget_it() -> (
+    None
+):
+    first = spec("a", backoff=Backoff(), start="retry")
+    declared = sup(first, spec("t", "temporary"), strategy="rest_for_one")
+    driver = Driver(declared, a="fail", t="fail")
+
+    assert driver.ask_code(steps.RestartChild("t")) == "StartFailedError"
+    assert driver.log[-3:] == ["start t", "remove t", "reply 1"]
 
 
 def test_delete_child_forgets_it() -> None:

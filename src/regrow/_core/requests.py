@@ -112,14 +112,13 @@ class Requests(Restarts):
         elif child.delayed:
             self._terminate_delayed(ticket, child)
         else:
-            rest: list[Child] = []
+            over = [child]
             if child.status is Status.RESTARTING:  # S34: its round is over
-                rest = covered(self.spec.strategy, self._children.values(), child)
+                over = covered(self.spec.strategy, self._children.values(), child)
             self._unschedule(child)
-            self._drop(child)
-            for other in rest:
-                if other is not child and other.status is Status.DOWN:
-                    self._close(other)
+            for other in over:
+                if other.status is Status.DOWN:
+                    self._drop(other)
             self._reply(ticket, None)
 
     def _terminate_delayed(self, ticket: int, child: Child) -> None:

@@ -62,7 +62,7 @@ class Restarts(Shutdown):
             case Kind.FIRST_START if not retried:
                 self._fail_start(child, error)
             case Kind.RESTART_CHILD:
-                self._close(child)  # S16: it stays down, and nothing is counted
+                self._drop(child)  # S16: it stays down, and nothing is counted
                 work.answer = self._start_error(child, error)
             case Kind.START_CHILD if not retried:
                 self._forget(child)  # S14: its spec is discarded

@@ -169,12 +169,10 @@ class Workbench(ABC):
         match work.kind:
             case Kind.SHUTDOWN:
                 self._leave(child, final=work.final)
-            case Kind.TERMINATE:
+            case Kind.TERMINATE | Kind.RESTART_CHILD:
                 self._drop(child)
             case Kind.START_CHILD if child is work.subject:
                 self._forget(child)
-            case Kind.RESTART_CHILD:
-                self._close(child)
             case _:
                 if child.spec.restart == "temporary":
                     self._forget(child)  # S28 (2)
