@@ -344,6 +344,7 @@ def _stack(task: trio.lowlevel.Task) -> Iterator[str]:
     for frame in summary:
         yield f"{frame.filename}:{frame.lineno} in {frame.name}"
     for nursery in task.child_nurseries:
-        for below in sorted(nursery.child_tasks, key=lambda child: child.name):
-            yield f"{below.name}:"
-            yield from _stack(below)
+        # A set, so that only their text gives the tasks an order.
+        below = [[f"{child.name}:", *_stack(child)] for child in nursery.child_tasks]
+        for lines in sorted(below):
+            yield from lines
