@@ -26,6 +26,17 @@ def test_bad_arguments_are_refused(
     assert message in capsys.readouterr().err
 
 
+def test_ctrl_c_where_nothing_runs_ends_quietly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("regrow.cli.demo._command.run_demo", interrupt)
+    assert main(["demo"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
 def test_help_needs_no_heavy_import() -> None:
     script = (
         "import sys\n"

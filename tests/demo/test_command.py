@@ -2,6 +2,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,23 @@ def test_a_difference_is_told_and_fails(
     out = capsys.readouterr().out
     assert "check: NOT the same as a plain loop" in out
     assert "  file: ('empty.py', 'utf-8', 0) is not None" in out
+
+
+def test_a_file_that_is_not_accounted_for_fails(
+    library: Library,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @contextmanager
+    def open_another(database: Path) -> Generator[Store]:
+        with open_store(database) as store:
+            store.write(DeadLetter("plain.py", "lost"))
+            yield store
+
+    monkeypatch.setattr(_command, "open_store", open_another)
+    assert demo(library) == 1
+    out = capsys.readouterr().out
+    assert "the database has 3 indexed and 5 dead letters" in out
 
 
 @pytest.mark.parametrize("other", ["mine.txt", "none/index.db", "."])

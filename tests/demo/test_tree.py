@@ -2,16 +2,27 @@
 
 from pathlib import Path
 from random import Random
+from typing import cast
 
 import pytest
+import trio
 
+from regrow import ActorCrashedError, ActorInterruptedError, Ref, open_tree
 from regrow.cli.demo._job import Finished, Job
-from regrow.cli.demo._killer import Killer, plan_strikes
+from regrow.cli.demo._killer import KilledError, Killer, plan_strikes
 from regrow.cli.demo._plain import differences, index_plainly
 from regrow.cli.demo._progress import Account, Progress
-from regrow.cli.demo._source import Library
+from regrow.cli.demo._source import DeadLetter, Indexed, Library
 from regrow.cli.demo._store import create_store, open_store
-from regrow.cli.demo._tree import WRITER, actor_paths
+from regrow.cli.demo._tree import (
+    COORDINATOR,
+    WRITER,
+    Coordinator,
+    Parser,
+    Writer,
+    actor_paths,
+    indexer,
+)
 
 WORKERS = 3
 
@@ -80,3 +91,55 @@ async def test_an_empty_folder_is_finished_at_once(tmp_path: Path) -> None:
     end = await run(Library(tmp_path / "empty"), tmp_path / "index.db", Killer(strikes))
     assert end.account == Account(found=0)
     assert end.kills.total() == 10
+
+
+async def test_files_told_again_change_nothing(
+    tmp_path: Path, library: Library, plain: Path
+) -> None:
+    create_store(tmp_path / "index.db")
+    spec = indexer(library, tmp_path / "index.db", WORKERS, Progress(), Killer())
+    async with open_tree(spec) as tree:
+        coordinator = tree.ref(COORDINATOR, Coordinator)
+        account = await coordinator.call(Coordinator.finished)
+        await coordinator.call(Coordinator.found, ("plain.py", "other.py"))
+        assert await coordinator.call(Coordinator.finished) == account
+    assert told_apart(tmp_path / "index.db", plain) == []
+
+
+class FlakyRef(Ref[Parser]):
+    """A parser's ref whose calls fail a few times, and each time in another way."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+
+    async def call(self, *message: object) -> Indexed:  # type: ignore[override]
+        await trio.lowlevel.checkpoint()
+        if self.failures:
+            raise self.failures.pop(0)
+        return Indexed("a.py", "utf-8", 0, (), (), ())
+
+
+CUT = ActorInterruptedError("p", "parse", 1, "was cut off")
+KILLED = ActorCrashedError("p", "parse", 1, KilledError("p"))
+BAD = ActorCrashedError("p", "parse", 1, SyntaxError("bad"))
+WORSE = ActorCrashedError("p", "parse", 1, SyntaxError("worse"))
+
+
+@pytest.mark.parametrize(
+    ("failures", "reason"),
+    [
+        ([CUT, KILLED, CUT, KILLED, KILLED], None),
+        ([KILLED, BAD, CUT], None),
+        ([BAD, KILLED, CUT, WORSE], "SyntaxError: worse"),
+    ],
+)
+async def test_only_the_files_own_crashes_count_as_tries(
+    failures: list[Exception], reason: str | None
+) -> None:
+    parser = FlakyRef(*failures)
+    nobody = cast("Ref[Writer]", parser)
+    coordinator = Coordinator(Killer(), nobody, [parser], Progress())
+    outcome = await coordinator._parse(parser, "a.py")
+    assert parser.failures == []
+    assert isinstance(outcome, Indexed if reason is None else DeadLetter)
+    assert getattr(outcome, "reason", None) == reason

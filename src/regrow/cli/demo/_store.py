@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from attrs import astuple, frozen
 
@@ -106,6 +106,8 @@ class Store:
                     self._insert("import", _rows(path, outcome.imports))
                 case DeadLetter():
                     self._insert("dead_letter", [(path, outcome.reason)])
+                case _:
+                    assert_never(outcome)
 
     def settled(self) -> Settled:
         """The files that are indexed, and those given up, sorted by path."""

@@ -27,7 +27,7 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, assert_never
 
 import trio
 from attrs import define, field
@@ -219,6 +219,8 @@ class Coordinator(Victim):
                 self._indexed.add(path)
             case DeadLetter(path=path):
                 self._dead.add(path)
+            case _:
+                assert_never(outcome)
         self._report()
 
     def _report(self) -> None:
