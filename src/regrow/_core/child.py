@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from enum import Enum, auto
-from typing import Literal
+from typing import Literal, assert_never
 
 from attrs import define
 
@@ -70,6 +70,8 @@ def covered(
         case "rest_for_one":
             every = list(children)
             return every[every.index(child) :]
+        case _:
+            assert_never(strategy)
 
 
 def kept_down(strategy: Strategy, children: Collection[Child]) -> set[Child]:
@@ -91,6 +93,8 @@ def _shown(child: Child) -> Literal["running", "restarting", "stopped"]:
             return "restarting"
         case Status.DOWN | Status.STARTING:
             return "stopped"
+        case _:
+            assert_never(child.status)
 
 
 def info(child: Child) -> ChildInfo:
