@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from regrow import Actor, child, open_tree, supervisor
+from regrow import Actor, ActorCrashedError, child, open_tree, supervisor
 
 from . import raw
-from .actors import NO_LIMIT, PERIOD, Echo
+from .actors import NO_LIMIT, PERIOD, Echo, one
+from .fresh import fresh
 from .workload import Figures, Row, Scale, Workload, at_most, pick
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from .workload import Side
 
-__all__ = ["Crash", "Group", "Siblings", "crash_among", "restart_loop_among"]
+__all__ = ["Crash", "Group", "Siblings", "each"]
 
 
 class Crash(Workload):
@@ -31,7 +32,8 @@ class Crash(Workload):
     Unit: microseconds from sending the message that breaks it to the answer of the next one.
     Sizes: 10,000 crashes, one after the other; those in the log go to a null handler.
     Baseline: `raw.restart_loop`, a loop with `except Exception` around a function that reads
-    a memory channel. Its docstring says what it does not do.
+    a memory channel. Its docstring says what it does not do. In the last row the message
+    that breaks it is a call, whose sender is told; the loop is around a function that tells.
     """
 
     name = "crash"
@@ -43,10 +45,12 @@ class Crash(Workload):
         return {
             "regrow": partial(trio.run, crash_among, 0, crashes),
             "raw": partial(trio.run, restart_loop_among, 0, crashes),
+            "regrow, told": partial(trio.run, crash_told, crashes),
+            "raw, told": partial(trio.run, restart_loop_told, crashes),
         }
 
     def rows(self) -> Sequence[Row]:
-        """Give the median, the slow ones, and the slowest."""
+        """Give the median, the slow ones, the slowest, and where the sender is told."""
         return [
             Row(
                 "p50",
@@ -64,6 +68,12 @@ class Crash(Workload):
                 clock="wall",
                 targets=(at_most(50_000, of_ratio=False),),
             ),
+            Row(
+                "p50, sender told",
+                "µs",
+                pick("regrow, told", "p50"),
+                pick("raw, told", "p50"),
+            ),
         ]
 
 
@@ -72,24 +82,28 @@ class Siblings(Workload):
 
     Question: does a crash cost more where there are more siblings?
     Unit: microseconds from sending the message that breaks it to the answer of the next one.
-    Sizes: 10, 1,000 and 100,000 idle siblings; 200 crashes each, the median of them.
+    Sizes: 10, 1,000 and 100,000 idle siblings, each in a fresh process; the median of 1,000
+    crashes.
     Baseline: `raw.restart_loop` among as many bare tasks; and 10 siblings.
     """
 
     name = "crash-among"
     repetitions = 3
+    warms_up = False
 
     def _counts(self) -> list[int]:
         return [10, 1_000, 100_000] if self.scale is Scale.FULL else [5, 10]
 
     def sides(self) -> Mapping[str, Side]:
         """Give both, at each size."""
-        crashes = self.scale.size(200, 5)
+        crashes = self.scale.size(1_000, 5)
         found: dict[str, Side] = {}
         for count in self._counts():
-            found[f"regrow {count}"] = partial(trio.run, crash_among, count, crashes)
+            found[f"regrow {count}"] = partial(
+                fresh, __name__, "among_siblings", count, crashes
+            )
             found[f"raw {count}"] = partial(
-                trio.run, restart_loop_among, count, crashes
+                fresh, __name__, "among_tasks", count, crashes
             )
         return found
 
@@ -116,6 +130,16 @@ class Siblings(Workload):
             )
         )
         return rows
+
+
+def among_siblings(count: int, crashes: int) -> Figures:
+    """Measure it in this process."""
+    return trio.run(crash_among, count, crashes)
+
+
+def among_tasks(count: int, crashes: int) -> Figures:
+    """Measure it in this process."""
+    return trio.run(restart_loop_among, count, crashes)
 
 
 async def crash_among(count: int, crashes: int) -> Figures:
@@ -145,12 +169,42 @@ async def restart_loop_among(count: int, crashes: int) -> Figures:
         await answers.receive()
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(raw.restart_loop, inbox)
+        nursery.start_soon(raw.restart_loop, inbox, raw.actor)
         for _ in range(count):
             send, other = trio.open_memory_channel[raw.Message](raw.BUFFER)
             kept.append(send)
             nursery.start_soon(raw.wait_on, other)
         await trio.lowlevel.checkpoint()
+        figures = await each(crashes, crash)
+        nursery.cancel_scope.cancel()
+    return figures
+
+
+async def crash_told(crashes: int) -> Figures:
+    """Crash an actor by calls."""
+    async with one() as ref:
+
+        async def crash() -> None:
+            try:
+                await ref.call(Echo.crash)
+            except ActorCrashedError:
+                await ref.call(Echo.ping)
+
+        return await each(crashes, crash)
+
+
+async def restart_loop_told(crashes: int) -> Figures:
+    """Crash what runs in a loop and tells whoever asked."""
+    to_actor, inbox = trio.open_memory_channel[raw.Question](raw.BUFFER)
+
+    async def crash() -> None:
+        try:
+            await raw.ask(to_actor, "crash")
+        except raw.BrokenError:
+            await raw.ask(to_actor, "ping")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(raw.restart_loop, inbox, raw.answering_actor)
         figures = await each(crashes, crash)
         nursery.cancel_scope.cancel()
     return figures

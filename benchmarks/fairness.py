@@ -140,7 +140,7 @@ async def storm_loop(milliseconds: int) -> Figures:
     """Break what runs in a loop every millisecond."""
     send, inbox = trio.open_memory_channel[raw.Message](raw.BUFFER)
     crash = partial(send.send, ("crash", None))
-    loop = partial(raw.restart_loop, inbox)
+    loop = partial(raw.restart_loop, inbox, raw.actor)
     return await _stormy(milliseconds, crash, loop)
 
 

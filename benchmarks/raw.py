@@ -7,7 +7,8 @@ Nothing here is made slow on purpose, and nothing does what a supervision tree i
 from __future__ import annotations
 
 import logging
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias, TypeVar
 
 import trio
 
@@ -15,11 +16,15 @@ from .workload import Figures, Stopwatch
 
 __all__ = [
     "BUFFER",
+    "Answer",
     "BrokenError",
     "Inbox",
     "Message",
+    "Question",
     "Reply",
     "actor",
+    "answering_actor",
+    "ask",
     "fan",
     "one_way",
     "ping_pong",
@@ -32,6 +37,8 @@ BUFFER = 1024  # as many as a mailbox of regrow holds unless told
 Reply: TypeAlias = trio.MemorySendChannel[str]
 Message: TypeAlias = tuple[str, Reply | None]
 Inbox: TypeAlias = trio.MemoryReceiveChannel[Message]
+
+T = TypeVar("T")
 
 log = logging.getLogger("benchmarks.raw")
 
@@ -129,22 +136,60 @@ async def wait_on(inbox: Inbox) -> None:
     await inbox.receive()
 
 
+def answer_to(what: str) -> str:
+    """Answer, or break."""
+    if what == "crash":
+        raise BrokenError(what)
+    return what
+
+
 async def actor(inbox: Inbox) -> None:
     """Answer what is asked, until a message breaks it."""
     async for what, reply in inbox:
-        if what == "crash":
-            raise BrokenError(what)
+        answer = answer_to(what)
         if reply is not None:
-            await reply.send(what)
+            await reply.send(answer)
 
 
-async def restart_loop(inbox: Inbox) -> None:
-    """Run `actor` again whenever it breaks: the loop that most programs begin with.
+Answer: TypeAlias = str | Exception
+Question: TypeAlias = tuple[str, trio.MemorySendChannel[Answer]]
+
+
+async def answering_actor(inbox: trio.MemoryReceiveChannel[Question]) -> None:
+    """Answer what is asked, and tell whoever asked for what broke it."""
+    async for what, reply in inbox:
+        try:
+            await reply.send(answer_to(what))
+        except Exception as error:
+            await reply.send(error)
+            raise
+
+
+async def ask(to_actor: trio.MemorySendChannel[Question], what: str) -> str:
+    """Ask `answering_actor`, with a channel for this answer alone.
+
+    One channel for all would give a late answer to whoever asks next.
+    """
+    reply, answers = trio.open_memory_channel[Answer](1)
+    await to_actor.send((what, reply))
+    answer = await answers.receive()
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+async def restart_loop(
+    inbox: trio.MemoryReceiveChannel[T],
+    actor: Callable[[trio.MemoryReceiveChannel[T]], Awaitable[None]],
+) -> None:
+    """Run *actor* again whenever it breaks: the loop that most programs begin with.
 
     It does: one traceback in the log for each crash, messages that wait survive it, a
-    cancellation gets out. It does not: answer the message that broke it (its sender would
-    wait for ever, so here it is sent by one that does not wait), limit or delay anything,
-    restart others along, stop in order, tell anyone, or know how often it has run.
+    cancellation gets out. It does not: answer the message that broke it (with `actor` its
+    sender would wait for ever, so it is sent by one that does not wait; `answering_actor`
+    does what can be done about that), limit or delay anything, restart others along, stop
+    in order, tell anyone, or know how often it has run. Nor does it begin in a task of its
+    own: what the broken one has left running in a nursery around it would go on.
     """
     while True:
         try:

@@ -175,7 +175,7 @@ def many_tasks(count: int) -> Figures:
                     send, other = trio.open_memory_channel[raw.Message](raw.BUFFER)
                     kept.append(send)
                     nursery.start_soon(raw.wait_on, other)
-                nursery.start_soon(raw.restart_loop, inbox)
+                nursery.start_soon(raw.restart_loop, inbox, raw.actor)
                 await trio.lowlevel.checkpoint()
             gc.collect()
             held = resident() - before

@@ -1,0 +1,1 @@
+"""How fast other libraries are at the same: `python -m benchmarks.peers`."""
