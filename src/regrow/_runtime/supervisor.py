@@ -150,7 +150,7 @@ class SupervisorLife(Life):
         await trio.lowlevel.wait_task_rescheduled(abort)
 
     def post(self, event: steps.Event) -> None:
-        """Put *event* into the inbox."""
+        """Put *event* into the inbox; a stop is heard before what came in front of it."""
         match event:
             case (
                 steps.Started(name=name)
@@ -159,9 +159,11 @@ class SupervisorLife(Life):
                 | steps.Ignored(name=name)
             ):
                 self.busy_with.pop(name, None)
+                self._inbox.append(event)
+            case steps.StopRequested() | steps.Drain():
+                self._inbox.appendleft(event)
             case _:
-                pass
-        self._inbox.append(event)
+                self._inbox.append(event)
         self._wake()
 
     def _wake(self) -> None:
