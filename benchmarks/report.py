@@ -81,8 +81,8 @@ def described(machine: dict[str, str]) -> str:
 def number(value: float) -> str:
     """Write *value* with three digits that mean something."""
     size = abs(value)
-    if size >= 1000:
-        digits = len(str(int(size))) - 3
+    if size >= 999.5:
+        digits = len(f"{size:.0f}") - 3
         return f"{round(value, -digits):,.0f}"
     if size >= 100:
         return f"{value:.0f}"
