@@ -154,9 +154,11 @@ def _check(console: Console, library: Library, database: Path, plain: Path) -> i
 @contextmanager
 def _sigterm_as_sigint() -> Generator[None]:
     """Let SIGTERM unwind what is done outside of the tree, which hears it by itself."""
-    before = signal.signal(
-        signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT)
-    )
+
+    def interrupt(_number: int, _frame: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:
