@@ -118,15 +118,6 @@ class LetsNobodyIn(Simple):
         pass
 
 
-class OvertakesTheLine(Simple):
-    def offer(self, number: int) -> bool:
-        line, self.line = self.line, []
-        try:
-            return super().offer(number)
-        finally:
-            self.line = line
-
-
 class ForgetsTheLine(Simple):
     def empty(self) -> list[int]:
         super().empty()
@@ -139,7 +130,6 @@ BROKEN: tuple[type[Simple], ...] = (
     RendezvousAlone,
     TakesRoomWhenAbandoned,
     LetsNobodyIn,
-    OvertakesTheLine,
     ForgetsTheLine,
 )
 

@@ -72,6 +72,7 @@ async def test_a_closed_place_gives_one_notice_at_once() -> None:
         await tree[actor].cast(Child.boom)
         down = await monitor.receive()
         assert (down.incarnation, down.reason) == (2, ExitReason.CRASHED)
+        await tree[actor].call(Child.ping)
     ref = tree[actor]
     assert [each.incarnation for each in await drain(ref.monitor())] == [3]
     with pytest.raises(trio.EndOfChannel):

@@ -35,7 +35,7 @@ class Box:
     """The messages that wait at one place.
 
     Room is there while `count` is below the capacity; in a rendezvous only while a reader
-    waits. Senders stand in line only while there is none.
+    waits. Senders stand in line only while there is none, so nobody overtakes them.
 
     Attributes:
         rules: Capacity and policies.
@@ -69,8 +69,6 @@ class Box:
 
     def offer(self, request: Request) -> bool:
         """Take *request*, a new one, if there is room; tell whether it was taken."""
-        if self._line:
-            return False
         reader = self._reader
         if reader is not None:  # it makes room for one, also where the capacity is 0
             self._reader = None
