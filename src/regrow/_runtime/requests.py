@@ -117,7 +117,12 @@ async def wait_for(asked: Asked) -> object:
         life.waits(asked)
     place.asked[asked.ticket] = asked
     supervisor = place.supervisor_life
-    if supervisor is not None and asked.request is not None:
+    # A life that has not begun yet takes up by itself what it finds waiting.
+    if (
+        supervisor is not None
+        and supervisor.task is not None
+        and asked.request is not None
+    ):
         supervisor.post(steps.Ask(asked.ticket, asked.request))
 
     def abandon(_: object) -> trio.lowlevel.Abort:
@@ -241,16 +246,27 @@ def _wrong_with(place: SupervisorPlace, spec: ChildSpec) -> Iterator[Finding]:
     if not isinstance(spec, ChildSpec):
         return
     host = place.host
-    for path, below in walk(spec, place.path):
-        stands = host.by_spec.get(id(below))
-        if stands is not None and stands is not place.children.get(spec.name):
-            yield Finding(
-                "same_spec_twice",
-                path,
-                f"the same spec stands at {stands.path!r}",
-                "Make a spec of its own for each place.",
-            )
+    child = place.children.get(spec.name)
+    if child is None or child.spec is not spec:  # else the supervisor refuses its name
+        for path, below in walk(spec, place.path):
+            stands = host.by_spec.get(id(below))
+            if stands is not None and _is_there(stands):
+                yield Finding(
+                    "same_spec_twice",
+                    path,
+                    f"the same spec stands at {stands.path!r}",
+                    "Make a spec of its own for each place.",
+                )
     yield from check_tree(spec, known=host.by_spec, above=place.path)
+
+
+def _is_there(place: Place) -> bool:
+    """Whether the supervisors above *place* have it; declared ones may be forgotten."""
+    while (parent := place.parent) is not None:
+        if parent.children.get(place.name) is not place:
+            return False
+        place = parent
+    return True
 
 
 def _with_name(place: SupervisorPlace, spec: ChildSpec) -> ChildSpec:
@@ -258,5 +274,8 @@ def _with_name(place: SupervisorPlace, spec: ChildSpec) -> ChildSpec:
     parent = cast("SupervisorSpec", place.spec)
     if spec.named or not parent.forgets:
         return spec
-    place.made += 1
-    return evolve(spec, name=f"{spec.name}-{place.made}", named=True, origin=spec)
+    name = spec.name
+    while name == spec.name or name in place.children:
+        place.made += 1
+        name = f"{spec.name}-{place.made}"
+    return evolve(spec, name=name, named=True, origin=spec)

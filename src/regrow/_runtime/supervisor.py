@@ -18,7 +18,12 @@ from regrow._core.events import AutoShutdown, ChildRestarting, RestartLimitExcee
 from regrow._core.exits import Exit, ExitReason
 from regrow._core.machine import SupervisorMachine
 from regrow._core.specs import Late, SupervisorSpec
-from regrow.errors import CallError, NotAnActorError, RestartLimitExceededError
+from regrow.errors import (
+    CallError,
+    NotAnActorError,
+    RestartLimitExceededError,
+    UnboundRefError,
+)
 
 from .actor import Actor, attach, has_lifespan
 from .actor_life import ActorLife
@@ -270,11 +275,15 @@ class SupervisorLife(Life):
     def _start_service(self, place: Place, run: int, nursery: trio.Nursery) -> None:
         spec = cast("ServiceSpec", place.spec)
         life = ServiceLife(place, run, self.post)
+        try:
+            args = _args(place, spec.args)
+        except UnboundRefError as error:
+            life.end(error, cut=False)
+            return
         if spec.says_when_up:
             life.limit_start()
         else:
             life.is_up()
-        args = _args(place, spec.args)
         nursery.start_soon(life.live, spec.service, args, name=place.path)
 
     def _stop_child(self, step: steps.StopChild) -> None:
@@ -446,5 +455,8 @@ def _live(value: object, host: Host) -> object:
         new = {key: _live(item, host) for key, item in table.items()}
         return value if all(new[key] is table[key] for key in table) else new
     if isinstance(value, Late) and value.spec is not None:
-        return ref_to(host.by_spec[id(value.spec)])
+        place = host.by_spec.get(id(value.spec))
+        if place is None:  # it has gone while the request to start this one was in line
+            raise UnboundRefError(value.spec.name)
+        return ref_to(place)
     return value
