@@ -7,7 +7,7 @@ nothing dies without one record that has its traceback.
 import logging
 
 from regrow._core import events
-from regrow.errors import summary
+from regrow.errors import StartCancelledError, summary
 
 __all__ = ["log_event", "log_observer_failed"]
 
@@ -33,6 +33,8 @@ def _told(event: events.Event) -> Told:
     match event:
         case events.ChildExited():
             return _exited(event)
+        case events.ChildStartFailed(error=StartCancelledError() as error):
+            return logging.INFO, f"did not start ({summary(error)})", None
         case events.ChildStartFailed(error=error, kind=kind):
             # That of a supervisor repeats what was told of the child below it.
             cause = error if kind == "worker" else None

@@ -1,0 +1,372 @@
+"""Nothing dies without one log record that has its traceback (promise 8), nor by a look."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+import trio
+import trio.testing
+
+from regrow import (
+    Actor,
+    ActorCrashedError,
+    AnySpec,
+    ChildExited,
+    Event,
+    IgnoreStart,
+    Ref,
+    RestartLimitExceededError,
+    StartFailedError,
+    child,
+    dynamic,
+    raises,
+    supervisor,
+)
+
+from .trees import Boom, Child, Story, open_tree, virtual
+
+
+@pytest.fixture(autouse=True)
+def told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "regrow")
+
+
+def tracebacks(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Give the records that have a traceback: level, text, what it ends with."""
+    found = []
+    for record in caplog.records:
+        assert record.name == "regrow"
+        if record.exc_info:
+            assert record.exc_info[2] is not None
+            found.append(f"{record.levelname} {record.getMessage()}")
+    return found
+
+
+def others(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Give the records of some weight that have none."""
+    return [
+        f"{record.levelname} {record.getMessage()}"
+        for record in caplog.records
+        if record.levelno >= logging.INFO and not record.exc_info
+    ]
+
+
+class Fragile(Child):
+    """Crashes where its name says, in its first life."""
+
+    def __init__(self, where: str, lives: list[int]) -> None:
+        super().__init__(Story())
+        lives.append(1)
+        self.where = where if len(lives) == 1 else ""
+        if self.where == "constructor":
+            raise Boom
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncGenerator[None]:
+        if self.where == "first half":
+            raise Boom
+        yield
+        if self.where == "second half":
+            raise Boom
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["constructor", "first half", "second half", "call", "cast", "service", "started"],
+)
+@virtual
+async def test_each_death_has_one_record_with_its_traceback(
+    where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    lives: list[int] = []
+
+    async def serving(*, task_status: trio.TaskStatus[object]) -> None:
+        lives.append(1)
+        if len(lives) == 1 and where == "service":
+            raise Boom
+        task_status.started()
+        if len(lives) == 1:
+            raise Boom
+        await trio.sleep_forever()
+
+    x = child(Fragile, where, lives, name="x", start="retry")
+    y: AnySpec = x
+    if where in {"service", "started"}:
+        y = child(serving, name="x", start="retry")
+    async with open_tree(supervisor("root", y)) as tree:
+        await trio.testing.wait_all_tasks_blocked()
+        if where == "call":
+            with pytest.raises(ActorCrashedError):
+                await tree[x].call(Child.boom)
+        elif where == "cast":
+            await tree[x].cast(Child.boom)
+        elif where == "second half":
+            await tree[x].cast(Child.end)
+        await trio.testing.wait_all_tasks_blocked()
+    assert len(lives) == 2
+    starting = where in {"constructor", "first half", "service"}
+    what = "did not start" if starting else "crashed"
+    assert tracebacks(caplog) == [f"ERROR root/x [1] {what} (Boom)"]
+    dead = ["WARNING root/x [1] dead letter 'boom': it crashed the actor (Boom)"]
+    assert others(caplog) == [
+        *(dead if where == "cast" else []),
+        "INFO root/x [1] restarts now (attempt 1)",
+    ]
+
+
+@virtual
+async def test_an_escalation_has_no_further_traceback_but_its_story(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    x = child(Child, Story(), name="x")
+    sub = supervisor("sub", x, intensity=0)
+    with pytest.raises(RestartLimitExceededError):
+        async with open_tree(supervisor("root", sub, intensity=0)) as tree:
+            tree[x].cast_nowait(Child.boom)
+            await trio.sleep_forever()
+    assert tracebacks(caplog) == ["ERROR root/sub/x [1] crashed (Boom)"]
+    dead, sub_gave_up, root_gave_up = others(caplog)
+    assert dead.startswith("WARNING root/sub/x [1] dead letter 'boom'")
+    assert sub_gave_up.startswith("ERROR root/sub [1] supervisor 'root/sub' gave up: ")
+    assert root_gave_up.startswith("ERROR root [1] supervisor 'root' gave up: ")
+
+
+@virtual
+async def test_a_failing_start_is_told_once_with_its_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sub = supervisor("sub", child(Fragile, "constructor", [], name="x"))
+    with pytest.raises(StartFailedError):
+        async with open_tree(supervisor("root", sub)):
+            raise AssertionError
+    assert tracebacks(caplog) == ["ERROR root/sub/x [1] did not start (Boom)"]
+    assert others(caplog) == [
+        f"ERROR {path} [1] did not start (StartFailedError: {below!r} did not start{via} "
+        "(Boom). Mend the cause, or declare the child with start='retry' if it may come "
+        "later.)"
+        for path, below, via in (
+            ("root/sub", "root/sub/x", ""),
+            ("root", "root/sub", " because 'root/sub/x' did not"),
+        )
+    ]
+
+
+@virtual
+async def test_a_start_that_was_given_up_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    slow = child(partial(Child, setup=9), Story(), name="x")
+    with trio.move_on_after(1):
+        async with open_tree(supervisor("root", slow)):
+            raise AssertionError
+    assert tracebacks(caplog) == []
+    assert [line.partition(" (")[0] for line in others(caplog)] == [
+        "INFO root/x [1] did not start",
+        "INFO root [1] did not start",
+    ]
+
+
+@virtual
+async def test_the_other_records(caplog: pytest.LogCaptureFixture) -> None:
+    class Telling(Child):
+        @raises(LookupError)
+        def answer(self) -> None:
+            raise LookupError("no such thing")
+
+    class Ignoring(Actor):
+        def __init__(self) -> None:
+            raise IgnoreStart
+
+    async def brief() -> None:
+        await trio.sleep(1)
+
+    caplog.set_level(logging.DEBUG, "regrow")
+    x = child(Telling, Story(), name="x")
+    over = child(partial(Child, cleanup=9), Story(), name="over", shutdown=1)
+    last = child(brief, restart="temporary", significant=True)
+    spec = supervisor(
+        "root", x, over, child(Ignoring), last, auto_shutdown="any_significant"
+    )
+    async with open_tree(spec) as tree:
+        await tree[x].cast(Telling.answer)
+        await tree.wait_stopped()
+    assert tracebacks(caplog) == []
+    lines = [
+        f"{record.levelname} {record.getMessage()}"
+        for record in caplog.records
+        if record.exc_info is None
+    ]
+    assert lines == [
+        "DEBUG root/x [1] is up",
+        "DEBUG root/over [1] is up",
+        "INFO root/ignoring [1] chose not to start",
+        "DEBUG root/ignoring [1] closed: it is closed: its child has ended for good",
+        "DEBUG root/brief [1] is up",
+        "DEBUG root [1] is up",
+        "WARNING root/x [1] answered the cast 'answer' with LookupError: no such thing",
+        "DEBUG root/brief [1] ended (normal)",
+        "DEBUG root/brief [1] closed: it is closed: its child has ended for good",
+        "INFO root [1] shuts down, as 'brief' has ended",
+        "DEBUG root/over [1] closed: it was stopped for good",
+        "WARNING root/over [1] ended killed when told to stop",
+        "DEBUG root/x [1] closed: it was stopped for good",
+        "DEBUG root/x [1] ended (shutdown)",
+        "DEBUG root [1] ended (shutdown)",
+        "DEBUG root [1] closed: it is closed: its tree has ended",
+    ]
+    for record in caplog.records:
+        event = record.__dict__["regrow_event"]
+        assert isinstance(event, Event)
+        assert record.getMessage().startswith(f"{event.path} [{event.incarnation}] ")
+
+
+PROGRAM = """
+import trio
+from regrow import child, open_tree, supervisor
+
+async def failing() -> None:
+    await trio.lowlevel.checkpoint()
+    raise ValueError("bad header")
+
+async def main() -> None:
+    async with open_tree(supervisor("app", child(failing, restart="temporary"))):
+        for _ in range(9):
+            await trio.lowlevel.checkpoint()
+
+trio.run(main)
+"""
+
+
+def test_without_any_configuration_it_is_printed_to_stderr() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+    assert done.stderr.startswith("app/failing [1] crashed (ValueError: bad header)\n")
+    assert done.stderr.count("Traceback (most recent call last):") == 1
+    assert done.stderr.endswith("ValueError: bad header\n")
+
+
+# ------------------------------------------------------------- exceptions without a text
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@virtual
+async def test_an_exception_whose_text_cannot_be_made_is_told_all_the_same(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    x = child(Child, Story(), name="x")
+    with pytest.raises(RestartLimitExceededError) as spent:
+        async with open_tree(supervisor("root", x, intensity=0)) as tree:
+            with pytest.raises(ActorCrashedError) as crashed:
+                await tree[x].call(Child.throw, Unspeakable())
+            await trio.sleep_forever()
+    assert "Unspeakable: its text cannot be made" in str(crashed.value)
+    assert "Unspeakable: its text cannot be made" in str(spent.value)
+    assert tracebacks(caplog) == [
+        "ERROR root/x [1] crashed (Unspeakable: its text cannot be made)"
+    ]
+
+
+# ------------------------------------------------------------------------- observers
+
+
+@virtual
+async def test_an_observer_that_raises_is_told_no_more_and_harms_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before, after = Story(), Story()
+    heard: list[str] = []
+
+    def raising(event: Event) -> None:
+        heard.append(type(event).__name__)
+        if isinstance(event, ChildExited):
+            raise Boom
+
+    x = child(Child, Story(), name="x")
+    async with open_tree(
+        supervisor("root", x), observers=[before, raising, after]
+    ) as tree:
+        with pytest.raises(ActorCrashedError):
+            await tree[x].call(Child.boom)
+        assert await tree[x].call(Child.ping) == "pong"
+    assert heard == ["ChildStarted", "ChildStarted", "ChildExited"]
+    assert before.lines == after.lines
+    assert before.lines == [
+        "root/x 1 up",
+        "root 1 up",
+        "root/x 1 crashed: Boom",
+        "root/x 1 restarting",
+        "root/x 2 up",
+        "root/x 2 shutdown when told",
+        "root 1 shutdown when told",
+    ]
+    first, second = tracebacks(caplog)
+    assert first == "ERROR root/x [1] crashed (Boom)"
+    assert second.startswith("ERROR observer <function ")
+    assert second.endswith(" raised and was removed")
+
+
+@pytest.mark.parametrize("kind", ["ChildStarted", "ChildExited", "PlaceClosed"])
+@virtual
+async def test_whatever_event_an_observer_raises_at(kind: str) -> None:
+    def raising(event: Event) -> None:
+        if type(event).__name__ == kind:
+            raise Boom
+
+    async with open_tree(dynamic("root"), observers=[raising, raising]) as tree:
+        ref = await tree.supervisor("root").start_child(child(Child, Story(), name="x"))
+        assert await ref.call(Child.ping) == "pong"
+        await ref.call(Child.end)
+        assert await ref.call(Child.ping) == "pong"
+
+
+@virtual
+async def test_an_observer_may_send_messages() -> None:
+    """Events are told in the order in which things happen, also from inside of one."""
+    story = Story()
+    x = child(Child, story, name="x")
+    noticed = child(Child, story, name="noticed")
+
+    def sending(event: Event) -> None:
+        if isinstance(event, ChildExited) and event.path == "root/x":
+            ref[0].cast_nowait(Child.ping)
+
+    ref: list[Ref[Child]] = []
+    async with open_tree(
+        supervisor("root", noticed, x), observers=[story, sending]
+    ) as tree:
+        ref.append(tree[noticed])
+        await tree[x].cast(Child.boom)
+        await tree[x].call(Child.ping)
+        await tree[noticed].call(Child.ping)
+
+
+@virtual
+async def test_a_logging_handler_that_raises_harms_nobody() -> None:
+    class Broken(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise Boom
+
+    handler = Broken()
+    logger = logging.getLogger("regrow")
+    logger.addHandler(handler)
+    story = Story()
+    x = child(Child, Story(), name="x")
+    try:
+        async with open_tree(supervisor("root", x), observers=[story]) as tree:
+            await tree[x].cast(Child.boom)
+            assert await tree[x].call(Child.ping) == "pong"
+    finally:
+        logger.removeHandler(handler)
+    assert story.lines[-1] == "root 1 shutdown when told"
