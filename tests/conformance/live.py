@@ -34,6 +34,8 @@ from regrow import (
     open_tree,
 )
 from regrow._core.check import check_added, refuse
+from regrow._core.specs import ChildSpec
+from regrow._runtime.place import Place as RunningPlace
 from regrow._runtime.specs import ActorSpec, AnySpec, Dynamic, Supervisor
 from regrow._runtime.supervisor import SupervisorLife
 
@@ -196,7 +198,7 @@ class _World:
         self._nursery = nursery
         self._clock = clock
         self._attempts = Attempts()
-        self._dynamics: dict[Path, Node] = {}
+        self._templates: dict[ChildSpec, Node] = {}
         self._tree: Tree | None = None
         self._up: dict[Path, str] = {}
         self._ever: set[Path] = set()
@@ -333,7 +335,7 @@ class _World:
                 significant=node.significant,
             )
             refuse(check_added(made, name, self._worker(node.template)))
-            self._dynamics[path] = node.template
+            self._templates[made] = node.template
             return made
         return regrow.supervisor(
             name,
@@ -419,21 +421,24 @@ class _World:
     async def _end_many(self, exits: Sequence[tuple[Path, Reason]]) -> Json:
         if any(self._up.get(path) != "worker" for path, _ in exits):
             return NOT_RUNNING
-        life = self._life(exits[0][0][:-1])
-        life.hold()
+        lives = {path[:-1]: self._at(path[:-1]).life for path, _ in exits}
+        for life in lives.values():
+            assert isinstance(life, SupervisorLife)
+            life.hold()
         for path, reason in exits:
             self._send(path, reason)
             await wait_all_tasks_blocked()
-        life.release()
+        for life in lives.values():
+            assert isinstance(life, SupervisorLife)
+            life.release()
         return OK
 
-    def _life(self, path: Path) -> SupervisorLife:
-        """The supervisor itself: its inbox can be held back there and nowhere else."""
+    def _at(self, path: Path) -> RunningPlace:
+        """What runs at *path*: an inbox can be held back there and nowhere else."""
         assert self._tree is not None
         place = self._tree._running.host.find(_name(path))
         assert place is not None
-        assert isinstance(place.life, SupervisorLife)
-        return place.life
+        return place
 
     # -------------------------------------------------------------------------- requests
 
@@ -457,14 +462,17 @@ class _World:
     async def _answer(
         self, call: Call, supervisor: SupervisorRef, hold: _Hold | None
     ) -> Json:
-        dynamic = call.sup in self._dynamics
+        template = self._templates.get(self._at(call.sup).spec)
+        dynamic = template is not None
         match call:
             case StartChild(sup=sup, node=node):
                 path = (*sup, node.id)
                 await supervisor.start_child(self._spec(node, path))
                 return self._started(path)
             case StartInstance(sup=sup, key=key):
-                template = self._dynamics[sup]
+                if template is None:
+                    msg = f"{sup} starts no instances"
+                    raise _UnforeseenError(msg)
                 node = template.instance(key, call.init, stubborn=call.stubborn)
                 await supervisor.start_child(self._worker(node))
                 return self._started((*sup, key))
@@ -473,7 +481,11 @@ class _World:
                     return failure("simple_one_for_one")
                 await supervisor.terminate_child(name)
             case TerminateInstance(target=target):
-                return await self._terminate(supervisor, call, target, hold)
+                if target not in self._ever:
+                    return NOT_RUNNING
+                if not dynamic or target[:-1] != call.sup:
+                    return failure("not_found") if target in self._up else OK
+                await self._terminate(supervisor, target, hold)
             case RestartChild(sup=sup, id=name):
                 await supervisor.restart_child(name)
                 return self._started((*sup, name))
@@ -488,24 +500,15 @@ class _World:
         return OK
 
     async def _terminate(
-        self,
-        supervisor: SupervisorRef,
-        call: TerminateInstance,
-        target: Path,
-        hold: _Hold | None,
-    ) -> Json:
-        """Be OTP's `terminate_child` by process (4.1)."""
-        if target not in self._ever:
-            return NOT_RUNNING
-        if call.sup not in self._dynamics or target[:-1] != call.sup:
-            return failure("not_found") if target in self._up else OK
+        self, supervisor: SupervisorRef, target: Path, hold: _Hold | None
+    ) -> None:
+        """Be OTP's `terminate_child` by process, for an instance (4.1)."""
         held = hold.node if hold is not None and hold.path == target else None
         # If it is held, the process that is meant is dead. The supervisor knows it as long
         # as its restart has not come to anything.
         if held is None or self._attempts.outcome(held) != "ok":
             with suppress(ChildNotFoundError):
                 await supervisor.terminate_child(target[-1])
-        return OK
 
     def _started(self, path: Path) -> Json:
         """Give the result of a start that did not fail: it may have been ignored."""
