@@ -31,6 +31,7 @@ __all__ = [
     "check_added",
     "check_mailbox",
     "check_options",
+    "check_seconds",
     "check_supervisor",
     "check_tree",
     "late_refs",
@@ -69,9 +70,10 @@ def _choice(
         )
 
 
-def _seconds(
-    place: str, option: str, value: object, *, zero: bool, code: str | None = None
+def check_seconds(
+    place: str, option: str, value: object, *, zero: bool = True
 ) -> Iterator[Finding]:
+    """Find what is wrong with a number of seconds, which may be endless."""
     if not _number(value) or (isinstance(value, int | float) and value < 0):
         good = False
     else:
@@ -79,7 +81,7 @@ def _seconds(
     if not good:
         bound = "of 0 or more" if zero else "above 0"
         yield Finding(
-            code or f"invalid_{option}",
+            f"invalid_{option}",
             place,
             f"{option} is {value!r}",
             f"Write a number of seconds {bound}, or math.inf, as {option}.",
@@ -199,8 +201,8 @@ def check_options(spec: ChildSpec) -> Iterator[Finding]:
             "significant=True with restart='permanent', which never ends for good",
             "Write restart='transient' or 'temporary', or leave significant out.",
         )
-    yield from _seconds(place, "shutdown", spec.shutdown, zero=True)
-    yield from _seconds(place, "start_timeout", spec.start_timeout, zero=False)
+    yield from check_seconds(place, "shutdown", spec.shutdown)
+    yield from check_seconds(place, "start_timeout", spec.start_timeout, zero=False)
     yield from _backoff(place, spec.backoff)
     yield from _choice(place, "invalid_start", "start", spec.start, get_args(StartType))
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from regrow._core.check import check_supervisor, check_tree, refuse
+from regrow._core.check import check_seconds, check_supervisor, check_tree, refuse
 from regrow._core.specs import SupervisorSpec
 from regrow.errors import CallError, Finding, StartCancelledError
 
@@ -216,10 +216,4 @@ def _check_root(spec: object, shutdown: float) -> Iterator[Finding]:
         return
     yield from check_supervisor(spec)
     yield from check_tree(spec)
-    if not shutdown >= 0:
-        yield Finding(
-            "invalid_shutdown",
-            spec.name,
-            f"shutdown is {shutdown!r}",
-            "Write a number of seconds of 0 or more, or math.inf, as shutdown.",
-        )
+    yield from check_seconds(str(spec.name), "shutdown", shutdown)

@@ -447,9 +447,11 @@ def _check_args(
     try:
         signature.bind(*args, **keywords)
     except TypeError as error:
+        called = getattr(_plain(factory), "__name__", "factory")
+        takes = signature.replace(return_annotation=inspect.Signature.empty)
         yield Finding(
             "invalid_arguments",
             place,
             f"its arguments do not fit: {error}",
-            f"Call it as {getattr(_plain(factory), '__name__', 'factory')}{signature}.",
+            f"It is called as {called}{takes}.",
         )
