@@ -563,15 +563,23 @@ def test_draining_drops_a_restart_that_is_to_be_tried_again() -> None:
     assert driver.statuses == {"a": "stopped", "b": "stopped"}
 
 
-def test_draining_is_left_to_whoever_starts_or_stops_it() -> None:
-    starting = Driver(sup("a", "b"), a="hang")
-    assert starting.send(steps.Drain()) == []
+def test_draining_during_its_first_start_is_left_to_whoever_starts_it() -> None:
+    driver = Driver(sup("a", "b"), a="hang")
 
-    ending = Driver(sup("a", "b"))
-    ending.slow.add("b")
-    ending.stop()
-    assert ending.send(steps.Drain()) == []
-    assert ending.end("b") == ["stop a for good", ENDED]
+    assert driver.send(steps.Drain()) == []
+    assert driver.stop()[:2] == ["ending: stopped", "cancel a"]
+
+
+def test_draining_makes_a_stop_final_that_goes_on() -> None:
+    """Nobody comes back: what waits is refused at once, not when all have stopped."""
+    driver = Driver(sup("a", "b", "c"), root=False)
+    driver.slow.add("b")
+    driver.stop(final=False)
+    driver.send(driver.asks(steps.CountChildren()))
+
+    assert driver.send(steps.Drain()) == ["close c", "reply 1"]
+    assert driver.send(steps.Drain()) == []
+    assert driver.end("b") == ["close b", "stop a for good", ENDED]
 
 
 @pytest.mark.parametrize("draining", [False, True])

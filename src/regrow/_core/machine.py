@@ -187,8 +187,11 @@ class SupervisorMachine(Requests):
 
     def _on_drain(self) -> None:
         self._draining = True
-        if self._ending is not None or not self._up:
-            return  # it is being stopped, or whoever starts it cancels that
+        if self._ending is not None:
+            self._make_final()
+            return
+        if not self._up:
+            return  # whoever starts it cancels that
         work = self._work
         if work is not None:
             self._cancel_starts(work)

@@ -228,7 +228,10 @@ class StopRequested:
 
 @frozen
 class Drain:
-    """The whole tree is stopping: restart and start nothing more (T17)."""
+    """The whole tree is stopping: restart and start nothing more (T17).
+
+    A supervisor that is ending already will not come back.
+    """
 
 
 @frozen
