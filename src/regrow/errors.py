@@ -306,17 +306,25 @@ class ActorInterruptedError(CallError):
 
 
 class ActorStoppedError(CallError):
-    """The place is closed: its child has ended for good, or its tree is stopping."""
+    """The place is closed: its child has ended for good, or its tree is stopping.
 
-    def __init__(self, path: str, message: str, why: str) -> None:
+    Attributes:
+        why: In words.
+        gone: Whether the place is gone too, so that nothing opens it again.
+    """
+
+    def __init__(
+        self, path: str, message: str, why: str, *, gone: bool = False
+    ) -> None:
         self.why = why
+        self.gone = gone
         what = f"; {message!r} was not handled" if message else ""
-        super().__init__(
-            path,
-            message,
-            f"{path!r} {why}{what}. Only restart_child, or a restart of its group, brings it "
-            "back.",
+        back = (
+            "It does not come back."
+            if gone
+            else "Only restart_child, or a restart of its group, brings it back."
         )
+        super().__init__(path, message, f"{path!r} {why}{what}. {back}")
 
 
 class MailboxFullError(CallError):

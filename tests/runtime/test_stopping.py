@@ -249,8 +249,8 @@ async def test_a_child_that_cleans_up_may_call_those_started_before_it_alone() -
         "root/later 1 shutdown when told",
         "pong",
         (
-            "'root/later' was stopped for good; 'ping' was not handled. Only restart_child, or "
-            "a restart of its group, brings it back."
+            "'root/later' was stopped for good; 'ping' was not handled. "
+            "It does not come back."
         ),
         "root/last 1 shutdown when told",
         "root/first 1 shutdown when told",

@@ -111,8 +111,8 @@ class Place:
 
     def remove(self, why: str) -> None:
         """The place goes: it is closed, and nobody will open it again."""
-        self.close(why)
         self.removed = True
+        self.close(why)
         for monitor in self.monitors():
             monitor.end()
         self._monitors = None
@@ -128,7 +128,8 @@ class Place:
 
     def stopped_error(self, message: str) -> ActorStoppedError:
         """Make the error for a message that comes too late."""
-        error = ActorStoppedError(self.path, message, self.why)
+        gone = self.removed or self.host.stopping
+        error = ActorStoppedError(self.path, message, self.why, gone=gone)
         error.origin = self.host
         return error
 
