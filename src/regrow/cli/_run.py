@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from typing import Final
 
 import trio
@@ -21,16 +22,14 @@ BAD_USAGE: Final = 2
 def run_target(target: str) -> int:
     """Run the tree that *target* names; give the exit code."""
     console = Console(stderr=True)
-    # Does nothing if the module has set up logging by itself while it was imported.
     try:
         tree = load_tree(target)
-    except BadTargetError as error:
+    except (BadTargetError, SpecError) as error:
         return _refuse(console, str(error))
-    except SpecError as error:
-        return _refuse_spec(console, error)
     except Exception:  # noqa: BLE001 - the user's own code; its traceback says the rest
-        console.print_exception()
+        traceback.print_exc()
         return _refuse(console, f"loading {target} failed")
+    # Does nothing if the module has set up logging by itself while it was imported.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     return _run(console, tree)
 
@@ -44,7 +43,7 @@ def _run(console: Console, tree: Tree) -> int:
     try:
         trio.run(run)
     except SpecError as error:
-        return _refuse_spec(console, error)
+        return _refuse(console, str(error))
     except RegrowError as error:
         show_failure(console, timeline, str(error))
         return FAILED
@@ -57,7 +56,3 @@ def _run(console: Console, tree: Tree) -> int:
 def _refuse(console: Console, message: str) -> int:
     console.out(f"regrow run: {message}", highlight=False)
     return BAD_USAGE
-
-
-def _refuse_spec(console: Console, error: SpecError) -> int:
-    return _refuse(console, str(error))

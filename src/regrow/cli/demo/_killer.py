@@ -18,9 +18,10 @@ from attrs import Factory, define, field, frozen
 
 from ._progress import Progress
 
-# How far a strike may wander from the moment at which a file is settled, in
-# checkpoints: far enough for a few files to be read, parsed and written meanwhile.
-_WANDER: Final = 64
+# How far a strike may wander from a moment at which some file is settled, in checkpoints.
+# A file takes about seven from there to being settled itself, so that any of them may be
+# where the victim is struck: over a quarter of the strikes interrupt a message.
+_WANDER: Final = 8
 
 
 class KilledError(Exception):
@@ -102,6 +103,7 @@ class Killer:
         """Strike as planned; return when all strikes have landed."""
         for strike in self.plan:
             await progress.wait_settled(strike.share)
+            await progress.wait_report()
             for _ in range(strike.wander):
                 await trio.lowlevel.checkpoint()
             await self._kill(strike.victim)

@@ -51,3 +51,9 @@ class Progress:
         while self.account is None or self.account.settled < share * self.account.found:
             await self._reported.wait()
         await trio.lowlevel.checkpoint()
+
+    async def wait_report(self) -> None:
+        """Wait for the next account, unless all files are settled and none will come."""
+        await trio.lowlevel.checkpoint()
+        if self.account is None or self.account.settled < self.account.found:
+            await self._reported.wait()
