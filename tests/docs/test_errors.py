@@ -146,6 +146,7 @@ async def _() -> None:
         for _ in range(4):
             with pytest.raises(ActorCrashedError):
                 await tree[worker].call(Worker.fail)
+        await trio.sleep_forever()
 
     await in_tree(body)
 

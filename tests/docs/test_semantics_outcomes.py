@@ -9,6 +9,7 @@ from trio.testing import MockClock
 
 from regrow import (
     Actor,
+    CallError,
     ChildExited,
     Event,
     Ref,
@@ -112,7 +113,13 @@ async def _() -> BaseException | None:
 
 @outcome("is waiting for one of the tree's actors", "gives up")
 async def _() -> BaseException | None:
-    return await what_comes_out(lambda tree: worker(tree).call(Worker.crash))
+    async def body(tree: Tree) -> None:
+        await give_up(tree)
+        with trio.CancelScope(shield=True), pytest.raises(CallError) as caught:
+            await worker(tree).call(Worker.add, 1)
+        raise caught.value
+
+    return await what_comes_out(body)
 
 
 @outcome("raises while it is being cancelled", "gives up")
