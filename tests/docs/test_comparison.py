@@ -1,5 +1,6 @@
 """What README.md says of a bare nursery and of regrow, and the trees that it draws."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
@@ -167,3 +168,15 @@ async def test_waiting_messages_when_an_actor_crashes() -> None:
         tree[worker].cast_nowait(Worker.add, 1)
         assert await tree[worker].call(Worker.add, 2) == [1, 2]
     assert row[OURS] == "wait for the next incarnation"
+
+
+# ----------------------------------------------------------------------- the questions
+
+
+def test_every_question_is_a_test() -> None:
+    text = section(README, "How it compares")
+    asked = [row[0] for row in rows(text[text.index("| | question") :])]
+    tests = (ROOT / "tests" / "runtime" / "test_peers.py").read_text("utf-8")
+    tested = re.findall(r"^(?:async )?def test_(p\d+)_", tests, re.MULTILINE)
+    assert {number.lower() for number in asked} == {*tested, "p16"}
+    assert asked == [f"P{number}" for number in range(1, 17)]
