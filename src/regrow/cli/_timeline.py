@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, cast
 
 from attrs import define, field
 from rich.console import Console
@@ -71,22 +71,25 @@ def _line(event: Event) -> str | None:
         case ChildExited(reason=ExitReason.CRASHED, error=error):
             what = f"crashed: {describe(error)}"
         case ChildExited(reason=ExitReason.KILLED):
-            what = "was cut off: its time to stop was over"
+            what = "was cut off before it had stopped"
         case ChildStartFailed(error=error):
             what = f"did not start: {describe(error)}"
         case ChildRestarting(attempt=attempt, delay=delay):
-            what = f"restarts in {delay:g} s, attempt {attempt}"
+            what = f"restarts in {delay:.3g} s, attempt {attempt}"
         case ChildStuck():
             what = "does not end, though it was cut off"
         case RestartLimitExceeded():
-            what = "gives up: too many restarts"
+            what = "gives up"
         case _:
             return None
     return f"{event.path}  {what}"
 
 
 def describe(error: BaseException | None) -> str:
-    """*error* as one line: its type and its text."""
+    """*error* as one line: its type and its text, of each one in a group."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return ", ".join(describe(each) for each in group.exceptions)
     text = " ".join(str(error).split())
     name = type(error).__name__
     return f"{name}: {text}" if text else name
