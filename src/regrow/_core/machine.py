@@ -105,6 +105,7 @@ class SupervisorMachine(Requests):
             case _:
                 assert_never(event)
         self._take_up()
+        self._steps = []  # what they hold, such as an error, is not held any longer
         return steps
 
     def _on_started(self, event: out.Started) -> None:

@@ -128,6 +128,7 @@ class ActorLife(Life):
     async def _handle_messages(self) -> None:  # noqa: ASYNC910 - see STREAK
         box = self.actor_place.box
         actor = self.actor
+        result: object = None
         streak = 0
         while not self.ends:
             if streak == STREAK:
@@ -136,6 +137,7 @@ class ActorLife(Life):
                 continue
             request = box.take()
             if request is None:
+                result = None  # whatever it was: it is not held while waiting
                 streak = 0
                 await box.wait()
                 continue

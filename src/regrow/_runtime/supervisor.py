@@ -135,9 +135,7 @@ class SupervisorLife(Life):
         handled = 0
         while self._finished is None:
             while self._inbox and not self._held:
-                event = self._inbox.popleft()
-                for step in self._machine.handle(event, trio.current_time()):
-                    self._carry_out(step)
+                self._take_up(self._inbox.popleft())
                 handled += 1
                 if handled == TURN:
                     handled = 0
@@ -145,6 +143,11 @@ class SupervisorLife(Life):
             if self._finished is None:
                 handled = 0
                 await self._park()
+
+    def _take_up(self, event: steps.Event) -> None:
+        # Not in the loop: the names of its task's frame would hold what has ended.
+        for step in self._machine.handle(event, trio.current_time()):
+            self._carry_out(step)
 
     async def _park(self) -> None:
         def abort(_: object) -> trio.lowlevel.Abort:
@@ -315,10 +318,11 @@ class SupervisorLife(Life):
 
     def _reply(self, ticket: int, answer: steps.Answer) -> None:
         asked = self.supervisor_place.asked.pop(ticket, None)
+        started, self._last_started = self._last_started, None
         if asked is None:
             return
         if isinstance(answer, steps.ChildUp):
-            asked.answer(self._last_started)
+            asked.answer(started)
             return
         if isinstance(answer, CallError):
             answer.origin = self.place.host
