@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 __all__ = ["must_be_caught"]
 
 
-def must_be_caught(machine: type[RuleBasedStateMachine], steps: int = 50) -> None:
+def must_be_caught(machine: type[RuleBasedStateMachine], steps: int = 20) -> None:
     """Check that *machine*, which looks at something broken, fails."""
     searching = settings(
         max_examples=1000,

@@ -4,7 +4,7 @@ import math
 from typing import ClassVar
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from regrow._core.backoff import Backoff, FailureRow
@@ -145,6 +145,7 @@ class RowMachine(RuleBasedStateMachine):
 
 
 TestRowAgainstAListOfUptimes = RowMachine.TestCase
+TestRowAgainstAListOfUptimes.settings = settings(stateful_step_count=20)
 
 
 class OneMore(FailureRow):

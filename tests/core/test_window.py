@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from regrow._core.intensity import RestartWindow, Verdict, WorkClock
@@ -108,6 +108,7 @@ class WindowMachine(RuleBasedStateMachine):
 
 
 TestWindowAgainstAListOfTimes = WindowMachine.TestCase
+TestWindowAgainstAListOfTimes.settings = settings(stateful_step_count=20)
 
 
 class OffByOne(RestartWindow):
