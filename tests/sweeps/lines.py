@@ -24,12 +24,14 @@ class Lines:
         at: The line, counted from 1; 0 only counts.
         count: Lines run so far.
         where: File, line and function of that line.
+        unseen: Whether it was there to call an observer.
     """
 
     def __init__(self, at: int = 0) -> None:
         self.at = at
         self.count = 0
         self.where = ""
+        self.unseen = False
 
     def __call__(self, frame: FrameType, event: str, arg: object) -> Any:
         if frame.f_code.co_filename.startswith(LIBRARY):
@@ -41,6 +43,8 @@ class Lines:
             self.count += 1
             if self.count == self.at:
                 code = frame.f_code
+                caller = frame.f_back
+                self.unseen = caller is not None and caller.f_code.co_name == "_tell"
                 self.where = f"{code.co_filename}:{frame.f_lineno} {code.co_name}"
                 signal.raise_signal(signal.SIGINT)
         return self._line

@@ -26,8 +26,9 @@ from regrow import (
     supervisor,
 )
 
+from .actions import Crash
 from .checks import rules_of
-from .harness import Crash, Outcome, Scenario
+from .harness import Outcome, Scenario
 
 __all__ = ["Plan", "Post", "mail_faults", "post"]
 
@@ -48,6 +49,7 @@ class Plan:
         seconds: What it takes for a message.
         cycles: How often a sibling's crash takes the actor down with it.
         cut: Whether it is then cut off instead of being let finish.
+        pause: Seconds between two messages of one sender, so that the actor waits too.
     """
 
     kind: Kind
@@ -57,6 +59,7 @@ class Plan:
     seconds: float = 0.0
     cycles: int = 0
     cut: bool = False
+    pause: float = 0.0
 
 
 @define
@@ -114,6 +117,8 @@ def office(plan: Plan, post: Post) -> Supervisor:
 async def send(ref: Ref[Box], plan: Plan, post: Post, first: int) -> None:
     """Send `plan.each` numbers, beginning with *first*, whatever comes back."""
     for number in range(first, first + plan.each):
+        if plan.pause:
+            await trio.sleep(plan.pause)
         try:
             match plan.kind:
                 case "call":

@@ -88,7 +88,7 @@ def kv_server() -> Scenario:
 
     rules = rules_of(module.kv_server(MemoryListener()))
     broken = (trio.BrokenResourceError, trio.TooSlowError)
-    return Scenario("kv_server", main, module, rules, body_errors=broken)
+    return Scenario("kv_server", main, module, rules, body_errors=broken, replaces=True)
 
 
 def embed() -> Scenario:

@@ -7,7 +7,8 @@ import pytest
 from regrow import ChildExited, ChildStarted, Event, ExitReason, PlaceClosed
 
 from .checks import Rules, check_events
-from .harness import Outcome, faults, run_once
+from .harness import Outcome, run_once
+from .judge import faults
 from .points import Work
 from .scenarios import SCENARIOS
 
@@ -121,9 +122,9 @@ def test_a_run_that_was_tampered_with_is_found_out(
 ) -> None:
     scenario = SCENARIOS["bank"]
     out = run_once(scenario, seed=3)
-    assert faults(scenario, None, out) == []
+    assert faults(scenario, out) == []
     tamper(out)
-    assert faults(scenario, None, out) != []
+    assert faults(scenario, out) != []
 
 
 def exits(out: Outcome) -> list[Event]:

@@ -2,13 +2,18 @@
 
 import itertools
 import math
+from typing import TypeAlias
 
 import pytest
 
 from regrow import Mailbox
 
-from .harness import CANCEL, SIGINT_STEP, Action, Outcome, faults, run_once
+from .actions import CANCEL, SIGINT_STEP, Action
+from .harness import Doing, Outcome, run_once
+from .judge import faults
 from .mail import Kind, Plan, mail_faults, post
+
+Way: TypeAlias = tuple[float, int, bool]
 
 KINDS: tuple[Kind, ...] = ("call", "cast", "cast_nowait")
 MAILBOXES = [
@@ -20,35 +25,51 @@ MAILBOXES = [
 ]
 
 
-def judge(plan: Plan, action: Action | None, at: int, seed: int) -> tuple[Outcome, str]:
+def judge(plan: Plan, *doings: Doing, seed: int) -> tuple[Outcome, str]:
     """Run *plan* once; give the run and what is wrong with it, as one text."""
     scenario, witnesses = post(plan)
-    out = run_once(scenario, action, at, seed)
-    found = faults(scenario, action, out) + list(mail_faults(plan, witnesses(), out))
+    out = run_once(scenario, *doings, seed=seed)
+    found = faults(scenario, out) + list(mail_faults(plan, witnesses(), out))
     return out, "; ".join(found)
+
+
+def judge_all(kind: Kind, crash_every: int, ways: list[Way], seeds: int) -> str:
+    """Try every mailbox in every way; give what is wrong with the first that fails."""
+    tried = 0
+    for mailbox, way in itertools.product(MAILBOXES, ways):
+        seconds, cycles, cut = way
+        plan = Plan(
+            kind,
+            mailbox,
+            crash_every=crash_every,
+            seconds=seconds,
+            cycles=cycles,
+            cut=cut,
+        )
+        for seed in range(seeds):
+            _, wrong = judge(plan, seed=seed)
+            if wrong:
+                return f"{plan}, seed {seed}: {wrong}"
+            tried += 1
+    print(f"{kind}, a crash every {crash_every}: {tried} runs, 0 violations")
+    return ""
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("crash_every", [0, 1, 2, 5])
 def test_each_message_is_handled_once_or_reported(kind: Kind, crash_every: int) -> None:
-    tried = 0
-    for mailbox, (cycles, cut) in itertools.product(
-        MAILBOXES, [(0, False), (2, False), (2, True)]
-    ):
-        for seconds in (0.0, 0.003):
-            plan = Plan(
-                kind,
-                mailbox,
-                crash_every=crash_every,
-                seconds=seconds,
-                cycles=cycles,
-                cut=cut,
-            )
-            for seed in range(2):
-                _, wrong = judge(plan, None, 0, seed)
-                assert wrong == "", (plan, seed)
-                tried += 1
-    print(f"{kind}, a crash every {crash_every}: {tried} runs, 0 violations")
+    ways = [(0.0, 0, False), (0.003, 2, False), (0.003, 2, True)]
+    assert judge_all(kind, crash_every, ways, seeds=1) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("crash_every", [0, 1, 2, 3, 5, 8])
+def test_each_message_is_handled_once_or_reported_under_more_schedules(
+    kind: Kind, crash_every: int
+) -> None:
+    ways = list(itertools.product((0.0, 0.003), (0, 2), (False, True)))
+    assert judge_all(kind, crash_every, ways, seeds=4) == ""
 
 
 @pytest.mark.parametrize("capacity", [0, 1, 2, 64])
@@ -57,12 +78,12 @@ def test_each_message_is_handled_once_or_reported(kind: Kind, crash_every: int) 
 def test_each_message_is_accounted_for_when_interrupted(
     action: Action, kind: Kind, capacity: int
 ) -> None:
-    plan = Plan(kind, Mailbox(capacity=capacity), each=5, cycles=1)
+    plan = Plan(kind, Mailbox(capacity=capacity), each=4, cycles=1, pause=0.004)
     at = 0
     acted = True
     while acted:
         at += 1
-        out, wrong = judge(plan, action, at, seed=at)
+        out, wrong = judge(plan, (action, at), seed=at)
         assert wrong == "", (plan, at)
-        acted = out.acted
+        acted = bool(out.acted)
     print(f"{action.name}, {kind}, capacity {capacity}: {at - 1} points, 0 violations")
