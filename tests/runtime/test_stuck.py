@@ -68,7 +68,7 @@ async def test_a_shielded_handler_and_both_halves_of_a_lifespan() -> None:
     class NeverUp(Actor):
         @asynccontextmanager
         async def lifespan(self) -> AsyncGenerator[None]:
-            await sleeping(5)
+            await sleeping(4.5)
             yield
 
     story = Story()
@@ -97,15 +97,15 @@ async def test_a_shielded_handler_and_both_halves_of_a_lifespan() -> None:
             raise AssertionError
     assert story.timed == [
         "13 root/never_up 1 stuck for 1 s",
-        "15 root/never_up 1 not started: StartTimeoutError",
-        "15 root 1 not started: StartFailedError",
+        "14.5 root/never_up 1 not started: StartTimeoutError",
+        "14.5 root 1 not started: StartFailedError",
     ]
 
 
 @virtual
 async def test_it_is_the_one_below_that_is_stuck_not_its_supervisors() -> None:
     story = Story()
-    sub = supervisor("sub", child(sleeping, 3, name="s"))
+    sub = supervisor("sub", child(sleeping, 3.5, name="s"))
     async with open_tree(supervisor("root", sub), observers=[story]) as tree:
         await trio.testing.wait_all_tasks_blocked()
         story.forget()
@@ -114,9 +114,9 @@ async def test_it_is_the_one_below_that_is_stuck_not_its_supervisors() -> None:
     assert story.timed == [
         "1 root/sub/s 1 stuck for 1 s",
         "3 root/sub/s 1 stuck for 3 s",
-        "3 root/sub/s 1 killed when told, unexpected",
-        "3 root/sub 1 killed when told, unexpected",
-        "3 root 1 killed when told, unexpected",
+        "3.5 root/sub/s 1 killed when told, unexpected",
+        "3.5 root/sub 1 killed when told, unexpected",
+        "3.5 root 1 killed when told, unexpected",
     ]
 
 
@@ -171,7 +171,9 @@ async def test_tasks_of_one_name_are_in_a_fixed_order_too() -> None:
 @virtual
 async def test_a_tree_inside_a_stuck_child_is_in_its_stack() -> None:
     async def with_a_tree() -> None:
-        async with regrow.open_tree(supervisor("inner", child(sleeping, 3, name="s"))):
+        async with regrow.open_tree(
+            supervisor("inner", child(sleeping, 3.5, name="s"))
+        ):
             await trio.sleep_forever()
 
     story = Story()
