@@ -229,7 +229,7 @@ class ActorLife(Life):
         else:
             place.dead_letter(request, f"crashed the actor ({type(error).__name__})")
 
-    def _settle(self, end: Exit) -> None:
+    def settle(self, end: Exit) -> None:
         """Answer the message in hand and the deferred ones: they are not handled again."""
         left = [] if self._in_hand is None else [self._in_hand]
         left += self._deferred or ()

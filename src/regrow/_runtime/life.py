@@ -11,38 +11,27 @@ away. Between the two lie the `shutdown` seconds of its spec (D8).
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
 from regrow._core import steps
-from regrow._core.events import (
-    ChildExited,
-    ChildIgnored,
-    ChildStarted,
-    ChildStartFailed,
-    ChildStuck,
-)
-from regrow._core.exits import Exit, ExitReason
-from regrow.errors import StartCancelledError, StartTimeoutError
+from regrow._core.events import ChildStarted
 
-from .signals import IgnoreStart, Shutdown
-from .user import only
-from .waits import break_circle
+from .ends import end_of_life, end_of_start, judge
+from .stuck import StuckWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from regrow._core.exits import Exit
 
     from .place import Place
     from .timers import TimerEntry
     from .waits import Waiting
 
 __all__ = ["Life"]
-
-FIRST_STUCK_REPORT = 1.0  # seconds after it was cut off; then each time twice as many,
-LAST_STUCK_REPORT = 60.0  # up to this
 
 
 class Life:
@@ -59,14 +48,13 @@ class Life:
         ends: Whether it is to begin nothing new, for that reason or one of its own.
         killed: Whether it was cut off.
         waiting: The answer, or room, that its own task waits for.
+        slow: Whether its start was given up for its `start_timeout`.
+        report: Tells its supervisor of it.
     """
 
     __slots__ = (
-        "_cut_at",
         "_deadline",
-        "_report",
         "_shields",
-        "_slow",
         "_start_timer",
         "_stuck",
         "ends",
@@ -74,8 +62,10 @@ class Life:
         "number",
         "over",
         "place",
+        "report",
         "run",
         "scope",
+        "slow",
         "task",
         "told",
         "up",
@@ -99,12 +89,11 @@ class Life:
         self.ends: bool = False
         self.killed: bool = False
         self.waiting: Waiting | None = None
-        self._report = report
+        self.report: Callable[[steps.Event], None] = report
         self._deadline: TimerEntry | None = None
         self._start_timer: TimerEntry | None = None
-        self._stuck: TimerEntry | None = None
-        self._slow = False
-        self._cut_at = 0.0
+        self._stuck: StuckWatch | None = None
+        self.slow: bool = False
         self._shields: dict[object, Callable[[], None]] | None = None
         place.incarnation += 1
         self.number: int = place.incarnation
@@ -118,7 +107,7 @@ class Life:
         self._start_timer = self.place.host.timers.after(seconds, self._start_too_slow)
 
     def _start_too_slow(self) -> None:
-        self._slow = True
+        self.slow = True
         self.cancel_start()
 
     def cancel_start(self) -> None:
@@ -147,7 +136,7 @@ class Life:
         if self.number > 1:
             place.restarts += 1
         host.emit(ChildStarted(place.path, self.number, host.now(), self.kind))
-        self._report(steps.Started(place.name, self.run))
+        self.report(steps.Started(place.name, self.run))
 
     # ------------------------------------------------------------------- being stopped
 
@@ -184,13 +173,14 @@ class Life:
         if self.killed or self.over:
             return
         self.killed = self.ends = True
-        host = self.place.host
-        self._cut_at = host.now()
-        self._watch(FIRST_STUCK_REPORT)
+        self._watch()
         self._cut()
         if self._shields is not None:
             for take_away in list(self._shields.values()):
                 take_away()
+
+    def _watch(self) -> None:
+        self._stuck = StuckWatch(self)
 
     def _cut(self) -> None:
         self.scope.cancel(reason=f"the time of {self.place.path!r} to stop has run out")
@@ -208,26 +198,6 @@ class Life:
         """The shield of *key* is gone."""
         if self._shields is not None:
             self._shields.pop(key, None)
-
-    # -------------------------------------------------------------------- being stuck
-
-    def _watch(self, seconds: float) -> None:
-        timers = self.place.host.timers
-        self._stuck = timers.after(seconds, lambda: self._still_there(seconds))
-
-    def _still_there(self, seconds: float) -> None:
-        """Report a life that cannot be killed, and go on reporting it (D7)."""
-        host = self.place.host
-        now = host.now()
-        stack = tuple(self.stack())
-        event = ChildStuck(self.place.path, self.number, now, now - self._cut_at, stack)
-        host.emit(event)
-        self._watch(min(seconds * 2, LAST_STUCK_REPORT))
-
-    def stack(self) -> Iterator[str]:
-        """Give where its tasks wait, its own first, frame by frame."""
-        if self.task is not None:
-            yield from _stack(self.task)
 
     # -------------------------------------------------------------------- its end
 
@@ -255,9 +225,11 @@ class Life:
             host.lives.tasks.pop(self.task, None)  # a supervisor is not among them
         self.waits_no_more()
         timers = host.timers
-        for entry in (self._deadline, self._start_timer, self._stuck):
+        for entry in (self._deadline, self._start_timer):
             if entry is not None:
                 timers.cancel(entry)
+        if self._stuck is not None:
+            self._stuck.cancel()
         if self.place.life is self:
             self.place.life = None
 
@@ -266,85 +238,13 @@ class Life:
         """It is over: *error* came out of it, or *cut* off, or it just returned."""
         self._leave()
         if self.up:
-            self._end_of_life(self._judge(error, cut=cut, busy=busy))
+            end_of_life(self, self.judge(error, cut=cut, busy=busy))
         else:
-            self._end_of_start(error, cut=cut)
+            end_of_start(self, error, cut=cut)
 
-    def _judge(self, error: BaseException | None, *, cut: bool, busy: float) -> Exit:
-        if error is not None and not only(error, Shutdown):
-            fatal = not isinstance(error, Exception)
-            return Exit(ExitReason.CRASHED, error, busy, fatal=fatal)
-        if self.killed or (cut and not self.told):
-            return Exit(ExitReason.KILLED, busy=busy)
-        if self.told or error is not None:
-            return Exit(ExitReason.SHUTDOWN, busy=busy)
-        return Exit(ExitReason.NORMAL, busy=busy)
+    def judge(self, error: BaseException | None, *, cut: bool, busy: float) -> Exit:
+        """Give its end as a value."""
+        return judge(self, error, cut=cut, busy=busy)
 
-    def _end_of_life(self, end: Exit) -> None:
-        place = self.place
-        host = place.host
-        place.last = (self.number, end)
-        self._settle(end)
-        host.emit(
-            ChildExited(
-                place.path,
-                self.number,
-                host.now(),
-                end.reason,
-                end.error,
-                self.told,
-                not self.told or _expected(place, end),
-                self.kind,
-            )
-        )
-        for monitor in place.monitors():
-            monitor.notice(self.number, end)
-        if host.lives.waiting and place.open and place.parent is not None:
-            break_circle(place, place.parent)
-        if end.fatal and end.error is not None:
-            host.fail(end.error)
-        self._report(steps.Exited(place.name, self.run, end))
-
-    def _end_of_start(self, error: BaseException | None, *, cut: bool) -> None:
-        place = self.place
-        host = place.host
-        now = host.now()
-        ignored = error is None and not cut and not self.told
-        if ignored or (error is not None and only(error, IgnoreStart)):
-            host.emit(ChildIgnored(place.path, self.number, now))
-            self._report(steps.Ignored(place.name, self.run))
-            return
-        why: BaseException
-        if error is not None:
-            why = error
-        elif self._slow:
-            why = StartTimeoutError(place.path, place.spec.start_timeout)
-        else:
-            why = StartCancelledError(place.path)
-        host.emit(ChildStartFailed(place.path, self.number, now, why, self.kind))
-        if not isinstance(why, Exception):
-            host.fail(why)
-        self._report(steps.StartFailed(place.name, self.run, why))
-
-    def _settle(self, end: Exit) -> None:
+    def settle(self, end: Exit) -> None:
         """Answer whoever still waits for it."""
-
-
-def _expected(place: Place, end: Exit) -> bool:
-    """Whether a supervisor that told its child to stop expects this end (S43)."""
-    if end.reason is ExitReason.KILLED:
-        return place.spec.shutdown == 0
-    if end.reason is ExitReason.SHUTDOWN:
-        return place.spec.shutdown != 0
-    return end.reason.clean and place.spec.restart != "permanent"
-
-
-def _stack(task: trio.lowlevel.Task) -> Iterator[str]:
-    summary = traceback.StackSummary.extract(task.iter_await_frames())
-    for frame in summary:
-        yield f"{frame.filename}:{frame.lineno} in {frame.name}"
-    for nursery in task.child_nurseries:
-        # A set, so that only their text gives the tasks an order.
-        below = [[f"{child.name}:", *_stack(child)] for child in nursery.child_tasks]
-        for lines in sorted(below):
-            yield from lines

@@ -399,14 +399,14 @@ class SupervisorLife(Life):
             if place.life is not None:
                 place.life.kill()
 
-    def _watch(self, seconds: float) -> None:
+    def _watch(self) -> None:
         """It is never stuck itself: those below it are, and tell so."""
 
-    def _judge(self, error: BaseException | None, *, cut: bool, busy: float) -> Exit:
+    def judge(self, error: BaseException | None, *, cut: bool, busy: float) -> Exit:
         finished = self._finished
         if finished is not None and finished.outcome is steps.Outcome.AUTO_SHUTDOWN:
             return Exit(ExitReason.SHUTDOWN, busy=busy)
-        return super()._judge(error, cut=cut, busy=busy)
+        return super().judge(error, cut=cut, busy=busy)
 
 
 def make_place(host: Host, parent: SupervisorPlace | None, spec: ChildSpec) -> Place:

@@ -1,0 +1,67 @@
+"""Telling of a child that was cut off and is still there (D7).
+
+A task that shields itself, or waits for a thread, cannot be killed. All that can be done is
+to say so, and where it waits, until it is gone.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+from regrow._core.events import ChildStuck
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import trio
+
+    from .life import Life
+    from .timers import TimerEntry
+
+__all__ = ["StuckWatch"]
+
+FIRST_REPORT = 1.0  # seconds after it was cut off; then each time twice as many,
+LAST_REPORT = 60.0  # up to this
+
+
+class StuckWatch:
+    """The reports of one life that was cut off just now."""
+
+    __slots__ = ("_cut_at", "_life", "_timer")
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+        self._cut_at = life.place.host.now()
+        self._timer: TimerEntry | None = None
+        self._wait(FIRST_REPORT)
+
+    def cancel(self) -> None:
+        """It is gone."""
+        self._life.place.host.timers.cancel(self._timer)
+
+    def _wait(self, seconds: float) -> None:
+        timers = self._life.place.host.timers
+        self._timer = timers.after(seconds, lambda: self._report(seconds))
+
+    def _report(self, waited: float) -> None:
+        life = self._life
+        place = life.place
+        now = place.host.now()
+        stack = () if life.task is None else tuple(stack_of(life.task))
+        place.host.emit(
+            ChildStuck(place.path, life.number, now, now - self._cut_at, stack)
+        )
+        self._wait(min(waited * 2, LAST_REPORT))
+
+
+def stack_of(task: trio.lowlevel.Task) -> Iterator[str]:
+    """Give where *task* and those below it wait, its own first, frame by frame."""
+    summary = traceback.StackSummary.extract(task.iter_await_frames())
+    for frame in summary:
+        yield f"{frame.filename}:{frame.lineno} in {frame.name}"
+    for nursery in task.child_nurseries:
+        # A set, so that only their text gives the tasks an order.
+        below = [[f"{child.name}:", *stack_of(child)] for child in nursery.child_tasks]
+        for lines in sorted(below):
+            yield from lines
