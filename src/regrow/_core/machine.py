@@ -93,7 +93,7 @@ class SupervisorMachine(Requests):
             case out.TimerDue():
                 self._on_timer(event)
             case out.StopRequested():
-                self._on_stop(final=event.final)
+                self._on_stop(event)
             case out.Drain():
                 self._on_drain()
             case out.AbandonCall():
@@ -202,10 +202,13 @@ class SupervisorMachine(Requests):
             if child.status in {Status.DOWN, Status.RESTARTING}:
                 self._close(child)
 
-    def _on_stop(self, *, final: bool) -> None:
+    def _on_stop(self, event: out.StopRequested) -> None:
         if self._ending is None:
-            self._shut_down(out.Ending(out.Outcome.STOPPED, None), final=final)
-        elif final:
+            ending = self._spent_before(event.before)
+            if ending is None:
+                ending = out.Ending(out.Outcome.STOPPED, None)
+            self._shut_down(ending, final=event.final)
+        elif event.final:
             self._make_final()
 
     # ------------------------------------------------------------- the line, and the end

@@ -4,18 +4,18 @@ First whether it is restarted (S23), then whether the limit allows it (S24, S35)
 goes along with it (S27-S29). A child with a backoff has a limit of its own and waits (D5).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from regrow.errors import Failure, RestartLimitExceededError, StartFailedError
 
 from . import steps as out
-from .backoff import FailureRow
+from .backoff import Backoff, FailureRow
 from .child import Child, Status, covered, kept_down
 from .exits import Exit
 from .intensity import RestartWindow, Verdict
 from .shutdown import Shutdown
 from .specs import SupervisorSpec
-from .work import Kind, Retry, Work, left_out
+from .work import Ended, Kind, Retry, Work, left_out
 
 __all__ = ["Restarts"]
 
@@ -44,9 +44,7 @@ class Restarts(Shutdown):
         child.run = 0
         if not end.reason.clean:
             self._clock.set_back(end.busy, now=self._now, floor=self._window.last)
-        restarts = child.spec.restart == "permanent" or (
-            child.spec.restart == "transient" and not end.reason.clean
-        )
+        restarts = _restarts(child, end)
         if self._draining or end.fatal:
             self._drop(child)
         elif restarts:
@@ -81,7 +79,12 @@ class Restarts(Shutdown):
             self._line.append(Retry(child, child.token))  # behind what waits already
             return
         failure = Failure(self._place(child), self._now, error, while_starting=True)
-        if self._delay(child, failure) and self.spec.strategy == "one_for_all":
+        spent = self._spend(child, failure)
+        if spent is not None:
+            self._give_up(child, spent)
+            return
+        self._wait(child, child.spec.backoff, failure)
+        if self.spec.strategy == "one_for_all":
             work.stops.extend(self._running(self._children.values()))
 
     def _retry(self, child: Child) -> None:
@@ -102,26 +105,74 @@ class Restarts(Shutdown):
     ) -> None:
         """Decide on a restart: the limit first, then the strategy (S24)."""
         failure = Failure(self._place(child), self._now, error, while_starting)
-        if child.spec.backoff is not None:
-            if self._delay(child, failure):
-                self._keep_down(child)
-            return
-        verdict = self._window.record(self._clock.read(self._now), failure)
-        if verdict is Verdict.EXCEEDED:
-            self._give_up(
-                child,
-                RestartLimitExceededError(
-                    path=self.path,
-                    child_id=child.spec.name,
-                    intensity=self.spec.intensity,
-                    period=self.spec.period,
-                    failures=self._window.failures,
-                    span=self._window.span,
-                ),
+        spent = self._spend(child, failure)
+        if spent is not None:
+            self._give_up(child, spent)
+        elif child.spec.backoff is not None:
+            self._wait(child, child.spec.backoff, failure)
+            self._keep_down(child)
+        else:
+            self._decided(child, self._window.count, 0.0, error)
+            self._round(child)
+
+    def _spend(
+        self, child: Child, failure: Failure
+    ) -> RestartLimitExceededError | None:
+        """Count a failure against the limit; give the error if that is spent (S35, D5)."""
+        backoff = child.spec.backoff
+        if backoff is None:
+            window = self._window
+            now = self._clock.read(self._now)
+            if window.record(now, failure) is Verdict.WITHIN:
+                return None
+            return RestartLimitExceededError(
+                path=self.path,
+                child_id=child.spec.name,
+                intensity=self.spec.intensity,
+                period=self.spec.period,
+                failures=window.failures,
+                span=window.span,
             )
-            return
-        self._decided(child, self._window.count, 0.0, error)
-        self._round(child)
+        if child.row is None:
+            child.row = FailureRow(backoff)
+        row = child.row
+        if row.record(failure, uptime=child.ended_at - child.up_at):
+            return None
+        return RestartLimitExceededError(
+            path=self.path,
+            child_id=child.spec.name,
+            intensity=None,
+            period=backoff.reset_after,
+            failures=row.failures,
+            count=row.count,
+        )
+
+    def _spent_before(self, before: Iterable[out.Exited]) -> out.Ending | None:
+        """Judge the ends of children that a stop has overtaken.
+
+        They restart nothing any more. But whether the limit is spent must not depend on
+        which of two things of one moment is taken up first (P8).
+        """
+        ended = [
+            (item.child, item.child.exit)
+            for item in self._line
+            if isinstance(item, Ended) and item.child.run == item.run
+        ]
+        for event in before:
+            child = self._current(event.name, event.run)
+            if child is not None and child.status is Status.RUNNING:
+                child.ended_at = self._now
+                ended.append((child, event.exit))
+        along: list[Child] = []
+        for child, end in ended:
+            if end is None or end.fatal or child in along or not _restarts(child, end):
+                continue
+            failure = Failure(self._place(child), self._now, end.error)
+            spent = self._spend(child, failure)
+            if spent is not None:
+                return out.Ending(out.Outcome.GAVE_UP, spent, child.spec.name)
+            along += covered(self.spec.strategy, self._children.values(), child)
+        return None
 
     def _round(self, child: Child) -> None:
         """Stop what runs in the range, in reverse, then start all of it (S28-S30)."""
@@ -133,33 +184,16 @@ class Restarts(Shutdown):
         work.starts.extend(other for other in group if not left_out(other))
         self._begin(work)
 
-    def _delay(self, child: Child, failure: Failure) -> bool:
-        """Let a child with a budget of its own wait (D5); give up when that is spent."""
-        backoff = child.spec.backoff
-        assert backoff is not None  # noqa: S101 - asked only for such children
-        if child.row is None:
-            child.row = FailureRow(backoff)
+    def _wait(self, child: Child, backoff: Backoff, failure: Failure) -> None:
+        """Let a child with a budget of its own wait (D5)."""
         row = child.row
-        if not row.record(failure, uptime=child.ended_at - child.up_at):
-            self._give_up(
-                child,
-                RestartLimitExceededError(
-                    path=self.path,
-                    child_id=child.spec.name,
-                    intensity=None,
-                    period=backoff.reset_after,
-                    failures=row.failures,
-                    count=row.count,
-                ),
-            )
-            return False
+        assert row is not None  # noqa: S101 - the failure was counted in it
         delay = backoff.delay(row.count, self._draw)
         child.status = Status.RESTARTING
         child.delayed = True
         child.token = self._next()
         self._decided(child, row.count, delay, failure.error)
         self._steps.append(out.StartTimer(child.spec.name, child.token, delay))
-        return True
 
     def _keep_down(self, child: Child) -> None:
         """Stop the range of a delayed round at once (D5)."""
@@ -208,3 +242,9 @@ class Restarts(Shutdown):
 
     def _start_error(self, child: Child, error: BaseException) -> StartFailedError:
         return StartFailedError(self._place(child), error)
+
+
+def _restarts(child: Child, end: Exit) -> bool:
+    """Whether *child* is restarted after such an *end* (S23)."""
+    kind = child.spec.restart
+    return kind == "permanent" or (kind == "transient" and not end.reason.clean)

@@ -221,9 +221,12 @@ class StopRequested:
 
     Attributes:
         final: Whether the supervisor is not coming back, so that places close.
+        before: Ends of children that came before it but will be reported after it, since a
+            stop is heard at once. They restart nothing any more, but they count.
     """
 
     final: bool
+    before: tuple[Exited, ...] = ()
 
 
 @frozen

@@ -387,7 +387,8 @@ class SupervisorLife(Life):
             self.post(steps.Drain())
 
     def _wind_up(self) -> None:
-        self.post(steps.StopRequested(self.final))
+        ended = [event for event in self._inbox if isinstance(event, steps.Exited)]
+        self.post(steps.StopRequested(self.final, tuple(ended)))
 
     def _wind_up_start(self) -> None:
         self._wind_up()
