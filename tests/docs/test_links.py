@@ -61,7 +61,7 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert {page for page in PAGES if page not in reached} == set()
 
 
-RULE = re.compile(r"\b(?:[SGTDP][1-9]\d?|E1|promise [1-9])\b")
+RULE = re.compile(r"\b(?:[SGTDP][1-9]\d?|E[1-4]|promise [1-9])\b")
 
 
 def mentions() -> Iterator[str]:
