@@ -9,6 +9,7 @@ from trio.testing import MockClock
 
 from regrow import (
     Actor,
+    ActorCrashedError,
     CallError,
     ChildExited,
     Event,
@@ -119,6 +120,16 @@ async def _() -> BaseException | None:
             await worker(tree).call(Worker.add, 1)
         raise caught.value
 
+    def at_once(tree: Tree) -> Awaitable[object]:
+        return worker(tree).call(Worker.crash)
+
+    async def caught(tree: Tree) -> None:
+        with pytest.raises(ActorCrashedError):
+            await at_once(tree)
+
+    # The block may end in the same moment, and its tasks run in any order.
+    outcomes = [await what_comes_out(each) for each in (at_once, caught) * 20]
+    assert {type(error) for error in outcomes} == {RestartLimitExceededError}
     return await what_comes_out(body)
 
 
