@@ -232,7 +232,9 @@ def refusal(at: float, why: str, *, gone: bool = False) -> str:
         if gone
         else "Only restart_child, or a restart of its group, brings it back."
     )
-    return f"{at:g} ActorStoppedError: 'root/echo' {why}; 'echo' was not handled. {back}"
+    return (
+        f"{at:g} ActorStoppedError: 'root/echo' {why}; 'echo' was not handled. {back}"
+    )
 
 
 async def it_quits(tree: Tree, ref: Ref[Echo]) -> None:
@@ -312,7 +314,9 @@ async def test_a_closed_place_refuses_what_waits_and_what_comes(
         await asking(ref, got, "comes")
         ref.cast_nowait(Echo.echo, "cast, comes")
         told = refusal(
-            trio.current_time(), why, gone=closing in {the_tree_stops, the_tree_is_killed}
+            trio.current_time(),
+            why,
+            gone=closing in {the_tree_stops, the_tree_is_killed},
         )
         waited = [told] if why == ENDED else []
         assert sorted(got) == sorted(["wait_stopped", *waited, told])
@@ -377,7 +381,9 @@ async def test_what_is_not_running_closes_as_soon_as_the_tree_stops() -> None:
             nursery.start_soon(asking, tree[echo], got, "waits")
             await wait_all_tasks_blocked()
             nursery.start_soon(tree.stop)
-        assert got == [refusal(0, TREE, gone=True).replace("root/echo", "root/inner/echo")]
+        assert got == [
+            refusal(0, TREE, gone=True).replace("root/echo", "root/inner/echo")
+        ]
         assert trio.current_time() == 5
 
 
