@@ -691,6 +691,38 @@ async def test_a_refused_call_is_not_handled_later() -> None:
 
 
 @virtual
+async def test_every_circle_that_one_edge_closes_is_broken() -> None:
+    """x and y wait for z; z crashes, and their supervisor waits until both are stopped."""
+    z, pool = node("z"), dynamic("pool")
+    bomb = node("bomb")
+    spec = supervisor("root", z, pool, bomb, strategy="one_for_all")
+    async with open_tree(spec) as tree:
+        refs = [
+            await tree[pool].start_child(node(name, shutdown=1e6)) for name in "wxy"
+        ]
+        got: list[str] = []
+
+        async def ask(ref: Ref[Node]) -> None:
+            try:
+                await ref.call(Node.do, partial(tree[z].call, Node.sleep, 9))
+            except CallCycleError as error:
+                got.append(f"{trio.current_time():g} {' '.join(error.circle)}")
+
+        await tree[z].cast(Node.sleep, 2)
+        await tree[z].cast(Node.boom)
+        async with trio.open_nursery() as nursery:
+            for ref in refs:
+                nursery.start_soon(ask, ref)
+            await trio.sleep(1)
+            await tree[bomb].cast(Node.boom)
+        # At 1 the pool is told to stop with all its children, at 2 z crashes.
+        assert sorted(got) == [
+            f"2 root/pool/{name} root/z root root/pool" for name in "wxy"
+        ]
+        assert await tree[z].call(Node.ping) == "pong"
+
+
+@virtual
 async def test_a_circle_is_found_though_a_service_waits_too() -> None:
     story = Story()
     a, b = node("a"), node("b")

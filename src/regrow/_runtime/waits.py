@@ -133,16 +133,24 @@ def circle(start: WaitTarget, first: WaitTarget) -> list[WaitTarget] | None:
 
 
 def break_circle(start: WaitTarget, first: WaitTarget) -> None:
-    """Fail one call in the circle, if there is one, that leads from *start* over *first*."""
-    found = circle(start, first)
-    if found is None:
-        return
+    """Fail one call in each circle that leads from *start* over *first*.
+
+    One new edge closes several where a supervisor waits for many children at once.
+    """
+    while (found := circle(start, first)) is not None:
+        if not _break(found):
+            return
+
+
+def _break(found: Sequence[WaitTarget]) -> bool:
+    """Fail the first call in the circle; tell whether there was one."""
     for index, place in enumerate(found):
         waiting = place.pending()
         following = found[(index + 1) % len(found)]
         if waiting is not None and waiting.place is following:
             waiting.refuse([step.path for step in (*found[index:], *found[:index])])
-            return
+            return True
+    return False
 
 
 def cycle_error(
