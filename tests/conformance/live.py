@@ -424,13 +424,13 @@ class _World:
         lives = {path[:-1]: self._at(path[:-1]).life for path, _ in exits}
         for life in lives.values():
             assert isinstance(life, SupervisorLife)
-            life.hold()
+            life.inbox.hold()
         for path, reason in exits:
             self._send(path, reason)
             await wait_all_tasks_blocked()
         for life in lives.values():
             assert isinstance(life, SupervisorLife)
-            life.release()
+            life.inbox.release()
         return OK
 
     def _at(self, path: Path) -> RunningPlace:

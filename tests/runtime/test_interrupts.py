@@ -10,6 +10,7 @@ from typing import Never
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 import regrow
 from regrow import (
@@ -20,6 +21,7 @@ from regrow import (
     ChildStarted,
     Deferred,
     Event,
+    RestartLimitExceededError,
     StartFailedError,
     Supervisor,
     Tree,
@@ -414,6 +416,41 @@ async def test_ctrl_c_while_stopping() -> None:
         "4 root/a is clean",
         "4 root/a 1 shutdown when told",
         "4 root 1 shutdown when told",
+    ]
+
+
+def test_ctrl_c_while_stopping_a_failed_tree_without_strict_groups() -> None:
+    """The same comes out however the run wants its nurseries to raise."""
+
+    async def crashing() -> None:
+        await trio.sleep(1)
+        raise Boom
+
+    async def interrupting() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with regrow.grace():
+                await after_one(sigint)
+                await trio.sleep(1)
+
+    async def main() -> None:
+        spec = supervisor("root", child(interrupting), child(crashing), intensity=0)
+        async with open_tree(spec):
+            await trio.sleep_forever()
+
+    with (
+        pytest.warns(trio.TrioDeprecationWarning),
+        pytest.raises(BaseExceptionGroup) as both,
+    ):
+        trio.run(
+            main,
+            clock=MockClock(autojump_threshold=0),
+            strict_exception_groups=False,
+        )
+    assert [type(error) for error in both.value.exceptions] == [
+        RestartLimitExceededError,
+        KeyboardInterrupt,
     ]
 
 

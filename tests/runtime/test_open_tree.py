@@ -1,5 +1,8 @@
 """Entering and leaving a tree, and what its handle does meanwhile."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from functools import partial
 
 import pytest
@@ -10,6 +13,7 @@ from regrow import (
     ActorCrashedError,
     ActorStoppedError,
     CallCycleError,
+    ChildExited,
     Event,
     PlaceNotFoundError,
     Ref,
@@ -506,3 +510,83 @@ async def test_boom_is_told_to_whoever_looks() -> None:
         with pytest.raises(Exception, match="crashed on 'boom'") as crashed:
             await tree[actor].call(Child.boom)
     assert isinstance(crashed.value.__cause__, Boom)
+
+
+# ------------------------------------------------------------------ what children share
+
+
+WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
+
+
+class Marking(Actor):
+    """Changes the context where a constructor runs."""
+
+    def __init__(self, seen: list[str]) -> None:
+        seen.append(WHO.get())
+        WHO.set("marked")
+
+    def who(self) -> str:
+        return WHO.get()
+
+    def boom(self) -> None:
+        raise Boom
+
+
+@virtual
+async def test_what_a_constructor_sets_in_its_context_is_its_own_childs_alone() -> None:
+    seen: list[str] = []
+    first = child(Marking, seen, name="first")
+    second = child(Marking, seen, name="second")
+    WHO.set("outside")
+    async with open_tree(supervisor("root", first, second)) as tree:
+        assert await tree[first].call(Marking.who) == "marked"
+        with pytest.raises(ActorCrashedError):
+            await tree[first].call(Marking.boom)
+        assert await tree[first].call(Marking.who) == "marked"
+    assert seen == ["outside"] * 3
+
+
+@virtual
+async def test_a_supervisor_whose_nursery_is_cancelled_is_killed_and_comes_back() -> (
+    None
+):
+    """A child can reach that nursery; it should not, and must not hang the tree."""
+    story = Story()
+
+    async def meddling() -> None:
+        await trio.sleep(1)
+        if not story.of(ChildExited):
+            nursery = trio.lowlevel.current_task().parent_nursery
+            assert nursery is not None
+            nursery.cancel_scope.cancel()
+        await trio.sleep_forever()
+
+    sub = supervisor("sub", child(meddling))
+    async with open_tree(supervisor("root", sub), observers=[story]):
+        await trio.sleep(2)
+    assert story.timed == [
+        "0 root/sub/meddling 1 up",
+        "0 root/sub 1 up",
+        "0 root 1 up",
+        "1 root/sub/meddling 1 killed",
+        "1 root/sub 1 killed",
+        "1 root/sub 1 restarting",
+        "1 root/sub/meddling 2 up",
+        "1 root/sub 2 up",
+        "2 root/sub/meddling 2 shutdown when told",
+        "2 root/sub 2 shutdown when told",
+        "2 root 1 shutdown when told",
+    ]
+
+
+@virtual
+async def test_a_lifespan_may_be_that_of_the_base() -> None:
+    class Through(Child):
+        @asynccontextmanager
+        async def lifespan(self) -> AsyncGenerator[None]:
+            async with Actor.lifespan(self):
+                yield
+
+    actor = child(Through, Story())
+    async with open_tree(supervisor("root", actor)) as tree:
+        assert await tree[actor].call(Child.ping) == "pong"

@@ -95,7 +95,8 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
             self._body,
             self.signals,
         )
-        self._nursery = trio.open_nursery()
+        # Strict, whatever the run wants: a group says that it came from here.
+        self._nursery = trio.open_nursery(strict_exception_groups=True)
         nursery = await self._nursery.__aenter__()
         self.find_owner()
         nursery.start_soon(running.live, name=f"tree {running.root.path}")

@@ -15,7 +15,8 @@ from regrow._core import steps
 
 from .host import Host
 from .requests import wait_for
-from .supervisor import SupervisorLife, make_place
+from .supervisor import SupervisorLife
+from .wiring import make_place
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable

@@ -7,7 +7,7 @@ is up as soon as it is made, which costs no switch of tasks.
 
 from __future__ import annotations
 
-from collections import deque
+from contextvars import copy_context
 from typing import TYPE_CHECKING, ClassVar, Literal, assert_never, cast
 
 import trio
@@ -17,34 +17,28 @@ from regrow._core import steps
 from regrow._core.events import AutoShutdown, ChildRestarting, RestartLimitExceeded
 from regrow._core.exits import Exit, ExitReason
 from regrow._core.machine import SupervisorMachine
-from regrow._core.specs import Late, SupervisorSpec
+from regrow._core.specs import SupervisorSpec
 from regrow.errors import (
     CallError,
-    NotAnActorError,
     RestartLimitExceededError,
-    UnboundRefError,
 )
 
-from .actor import Actor, attach, has_lifespan
-from .actor_life import ActorLife
 from .actor_place import ActorPlace
+from .inbox import Inbox
 from .life import Life
 from .place import Place, SupervisorPlace
-from .requests import ref_to
-from .service_life import ServiceLife
-from .specs import ActorSpec, ServiceSpec
-from .user import call_user
+from .starting import start_actor, start_service
 from .waits import break_circle
+from .wiring import make_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from regrow._core.specs import ChildSpec
 
-    from .host import Host
     from .timers import TimerEntry
 
-__all__ = ["SupervisorLife", "make_place"]
+__all__ = ["SupervisorLife"]
 
 TURN = 64  # events taken up without letting others run
 
@@ -55,21 +49,20 @@ class SupervisorLife(Life):
     Attributes:
         busy_with: The children that it is starting or stopping.
         final: Whether it is not coming back when it has been told to stop.
+        inbox: What it has to hear.
     """
 
     kind: ClassVar[Literal["worker", "supervisor"]] = "supervisor"
 
     __slots__ = (
         "_finished",
-        "_held",
-        "_inbox",
         "_last_started",
         "_machine",
         "_nursery",
-        "_parked",
         "_timers",
         "busy_with",
         "final",
+        "inbox",
     )
 
     def __init__(
@@ -85,9 +78,7 @@ class SupervisorLife(Life):
             draw=host.random.random,
             root=place.parent is None,
         )
-        self._inbox: deque[steps.Event] = deque()
-        self._held = False
-        self._parked = False
+        self.inbox: Inbox = Inbox()
         self._nursery: trio.Nursery | None = None
         self._timers: dict[int, TimerEntry | None] = {}
         self._last_started: Place | None = None
@@ -114,11 +105,10 @@ class SupervisorLife(Life):
         host.supervisors[id(self)] = self
         place.begin_life()
         if not self.told:  # else nothing is started
-            # In front of what came before its first step; requests that waited follow.
-            self._inbox.appendleft(steps.Begin())
+            self.inbox.begin()
         for asked in place.asked.values():
             if asked.request is not None:
-                self._inbox.append(steps.Ask(asked.ticket, asked.request))
+                self.inbox.put(steps.Ask(asked.ticket, asked.request))
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
@@ -127,38 +117,35 @@ class SupervisorLife(Life):
             del host.supervisors[id(self)]
         place.end_life("was closed with its supervisor")
         finished = self._finished
-        if finished is not None:
+        if finished is None:  # its nursery was cancelled, which only a child can reach
+            self.end(None, cut=True)
+        else:
             cut = finished.outcome is steps.Outcome.STOPPED
             self.end(finished.error, cut=cut, busy=finished.busy)
 
     async def _serve(self) -> None:  # noqa: ASYNC910 - see TURN
         handled = 0
         while self._finished is None:
-            while self._inbox and not self._held:
-                self._take_up(self._inbox.popleft())
-                handled += 1
-                if handled == TURN:
-                    handled = 0
-                    await trio.lowlevel.cancel_shielded_checkpoint()
-            if self._finished is None:
+            if not self._take_up():
                 handled = 0
-                await self._park()
+                await self.inbox.wait()
+                continue
+            handled += 1
+            if handled == TURN:
+                handled = 0
+                await trio.lowlevel.cancel_shielded_checkpoint()
 
-    def _take_up(self, event: steps.Event) -> None:
+    def _take_up(self) -> bool:
         # Not in the loop: the names of its task's frame would hold what has ended.
+        event = self.inbox.take()
+        if event is None:
+            return False
         for step in self._machine.handle(event, trio.current_time()):
             self._carry_out(step)
-
-    async def _park(self) -> None:
-        def abort(_: object) -> trio.lowlevel.Abort:
-            self._parked = False
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        self._parked = True
-        await trio.lowlevel.wait_task_rescheduled(abort)
+        return True
 
     def post(self, event: steps.Event) -> None:
-        """Put *event* into the inbox; a stop is heard before what came in front of it."""
+        """Let it hear of *event*."""
         match event:
             case (
                 steps.Started(name=name)
@@ -167,27 +154,9 @@ class SupervisorLife(Life):
                 | steps.Ignored(name=name)
             ):
                 self.busy_with.pop(name, None)
-                self._inbox.append(event)
-            case steps.StopRequested() | steps.Drain():
-                self._inbox.appendleft(event)
             case _:
-                self._inbox.append(event)
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._parked and not self._held and self.task is not None:
-            self._parked = False
-            trio.lowlevel.reschedule(self.task)
-
-    def hold(self) -> None:
-        """Take nothing up until `release`: for replaying what happens at one moment."""
-        self._held = True
-
-    def release(self) -> None:
-        """Take up what has come meanwhile."""
-        self._held = False
-        if self._inbox:
-            self._wake()
+                pass
+        self.inbox.put(event)
 
     # ------------------------------------------------------------------------- steps
 
@@ -241,53 +210,19 @@ class SupervisorLife(Life):
         nursery = self._nursery
         assert nursery is not None  # noqa: S101 - steps are carried out inside it
         if isinstance(place, ActorPlace):
-            self._start_actor(place, run, nursery)
+            # Its task inherits the context, and what the constructor changes there.
+            copy_context().run(start_actor, place, run, self.post, nursery)
         elif isinstance(place, SupervisorPlace):
             supervisor = SupervisorLife(place, run, self.post)
             supervisor.limit_start()
             nursery.start_soon(supervisor.live, name=place.path)
         else:
-            self._start_service(place, run, nursery)
+            start_service(place, run, self.post, nursery)
         life = place.life
         if life is not None and not life.up:
             self.busy_with[name] = place
             if place.host.lives.waiting:
                 break_circle(self.place, place)
-
-    def _start_actor(self, place: ActorPlace, run: int, nursery: trio.Nursery) -> None:
-        spec = cast("ActorSpec[Actor]", place.spec)
-        life = ActorLife(place, run, self.post)
-        try:
-            actor: object = call_user(spec.factory, _args(place, spec.args), {})
-            if not isinstance(actor, Actor):
-                raise NotAnActorError(place.path, actor)  # noqa: TRY301 - as theirs
-        except BaseException as error:  # noqa: ASYNC103, BLE001 - see Life.end
-            life.end(error, cut=False)
-            return  # noqa: ASYNC104
-        if type(actor) is not place.actor_type:
-            place.know_type(type(actor))
-        attach(actor, life)
-        own = has_lifespan(actor)
-        life.adopt(actor, actor.lifespan if own else None)
-        nursery.start_soon(life.live, name=place.path)
-        if own:
-            life.limit_start()
-        else:
-            life.is_up()
-
-    def _start_service(self, place: Place, run: int, nursery: trio.Nursery) -> None:
-        spec = cast("ServiceSpec", place.spec)
-        life = ServiceLife(place, run, self.post)
-        try:
-            args = _args(place, spec.args)
-        except UnboundRefError as error:
-            life.end(error, cut=False)
-            return
-        if spec.says_when_up:
-            life.limit_start()
-        else:
-            life.is_up()
-        nursery.start_soon(life.live, spec.service, args, name=place.path)
 
     def _stop_child(self, step: steps.StopChild) -> None:
         place = self.supervisor_place.children[step.name]
@@ -387,8 +322,7 @@ class SupervisorLife(Life):
             self.post(steps.Drain())
 
     def _wind_up(self) -> None:
-        ended = [event for event in self._inbox if isinstance(event, steps.Exited)]
-        self.post(steps.StopRequested(self.final, tuple(ended)))
+        self.post(steps.StopRequested(self.final, tuple(self.inbox.ended())))
 
     def _wind_up_start(self) -> None:
         self._wind_up()
@@ -410,58 +344,7 @@ class SupervisorLife(Life):
         return super().judge(error, cut=cut, busy=busy)
 
 
-def make_place(host: Host, parent: SupervisorPlace | None, spec: ChildSpec) -> Place:
-    """Make the place of *spec*, with those of all children declared below it."""
-    place: Place
-    if isinstance(spec, ActorSpec):
-        factory: object = spec.factory
-        known = factory if isinstance(factory, type) else None
-        own = cast("ActorSpec[Actor]", spec)
-        place = ActorPlace(host, parent, own, own.mailbox, known)
-    elif isinstance(spec, SupervisorSpec):
-        above = SupervisorPlace(host, parent, spec)
-        for child in spec.children:
-            above.declared[child.name] = make_place(host, above, child)
-        above.children = dict(above.declared)
-        place = above
-    else:
-        place = Place(host, parent, spec)
-    host.register(place)
-    return place
-
-
 def _why_closed(place: Place) -> str:
     if place.host.stopping:
         return "is closed: its tree is stopping"
     return "is closed: its child has ended for good"
-
-
-def _args(place: Place, args: tuple[object, ...]) -> tuple[object, ...]:
-    """Give the arguments with live refs for late ones; looked up once for a place."""
-    if place.args is None:
-        place.args = cast("tuple[object, ...]", _live(args, place.host))
-    return place.args
-
-
-def _live(value: object, host: Host) -> object:
-    """Replace late refs in *value*; whatever holds none is passed on as it is."""
-    kind = type(value)
-    if kind is tuple:
-        items = cast("tuple[object, ...]", value)
-        made = tuple(_live(item, host) for item in items)
-        return value if all(a is b for a, b in zip(made, items, strict=True)) else made
-    if kind is list:
-        members = cast("list[object]", value)
-        changed = [_live(item, host) for item in members]
-        same = all(a is b for a, b in zip(changed, members, strict=True))
-        return value if same else changed
-    if kind is dict:
-        table = cast("dict[object, object]", value)
-        new = {key: _live(item, host) for key, item in table.items()}
-        return value if all(new[key] is table[key] for key in table) else new
-    if isinstance(value, Late) and value.spec is not None:
-        place = host.by_spec.get(id(value.spec))
-        if place is None:  # it has gone while the request to start this one was in line
-            raise UnboundRefError(value.spec.name)
-        return ref_to(place)
-    return value
