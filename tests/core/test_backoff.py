@@ -50,7 +50,7 @@ def test_delays_of_endless_failures_do_not_overflow(
 
 _backoffs = st.builds(
     Backoff,
-    initial=st.floats(0.0, 100.0),
+    initial=st.just(0.0) | st.floats(1e-6, 100.0),
     factor=st.floats(1.0, 100.0),
     maximum=st.floats(100.0, 1e6),
     jitter=st.floats(0.0, 1.0),
@@ -70,7 +70,7 @@ def test_a_delay_keeps_its_bounds(
     delay = backoff.delay(failures, draw)
 
     whole = backoff.initial
-    for _ in range(min(failures - 1, 2000)):
+    for _ in range(failures - 1):
         whole = min(whole * backoff.factor, backoff.maximum)
     assert delay <= backoff.maximum
     assert whole * (1 - backoff.jitter) * (1 - 1e-9) <= delay <= whole * (1 + 1e-9)
