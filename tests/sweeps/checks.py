@@ -20,11 +20,13 @@ class Rules:
         positions: Place of each declared child among its siblings, by path.
         parallel: Paths of supervisors whose children have no order.
         declared: Exceptions that are answers (`@raises`).
+        ordered: Whether children stop in order at all.
     """
 
     positions: dict[str, int]
     parallel: frozenset[str]
     declared: tuple[type[BaseException], ...] = ()
+    ordered: bool = True
 
 
 def rules_of(
@@ -56,7 +58,7 @@ class _Lives:
     running: dict[str, int] = field(factory=dict)
     ended: dict[str, int] = field(factory=dict)
     forgotten: set[str] = field(factory=set)
-    """Children of dynamic supervisors; another of that name counts from 1 again."""
+    """Children added at run time; another of that name counts from 1 again."""
     rising: dict[str, int] = field(factory=dict)
     """Of each supervisor on its way up: the position that it has reached."""
 
@@ -68,7 +70,7 @@ class _Lives:
                 yield from self._exited(event)
             case regrow.ChildStartFailed():
                 self.rising.pop(event.path, None)
-            case regrow.PlaceClosed(path=path) if _parent(path) in self.rules.parallel:
+            case regrow.PlaceClosed(path=path) if path not in self.rules.positions:
                 self.forgotten.add(path)
             case _:
                 return
@@ -104,7 +106,7 @@ class _Lives:
         if below:
             yield f"{path} #{incarnation} ended before {', '.join(below)} below it"
         parent = _parent(path)
-        if event.told and parent and parent not in self.rules.parallel:
+        if self.rules.ordered and event.told and parent not in self.rules.parallel:
             later = [other for other in self.running if self._is_later(other, path)]
             if later:
                 yield f"{path} #{incarnation} was stopped before {', '.join(later)}"

@@ -29,7 +29,7 @@ def faults(scenario: Scenario, out: Outcome) -> list[str]:
     found.extend(_exception_faults(scenario, out))
     rules = scenario.rules
     if not all(action.orderly for action in out.acted):
-        rules = evolve(rules, positions={})
+        rules = evolve(rules, ordered=False)
     found.extend(check_events(out.events, rules))
     if scenario.module is not None:
         found.extend(_message_faults(scenario, out))

@@ -146,6 +146,14 @@ def everything() -> Scenario:
     )
 
 
+def odds() -> Scenario:
+    """Sweep the other one."""
+    module = load(Path(__file__).with_name("odds.py"))
+    return Scenario(
+        "odds", module.main, module, rules_of(module.odds()), nursery=True, patient=True
+    )
+
+
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
@@ -155,5 +163,6 @@ SCENARIOS = {
         failing_worker(),
         late_dependency(),
         everything(),
+        odds(),
     )
 }
