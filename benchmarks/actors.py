@@ -16,7 +16,7 @@ __all__ = ["NO_LIMIT", "PERIOD", "Echo", "one"]
 NO_LIMIT = 1_000_000
 """An intensity that no workload reaches within `PERIOD`, so that none gives up."""
 
-PERIOD = 0.1
+PERIOD = 0.01
 
 
 class Echo(Actor):
