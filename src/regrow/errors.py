@@ -311,19 +311,29 @@ class ActorStoppedError(CallError):
     Attributes:
         why: In words.
         gone: Whether the place is gone too, so that nothing opens it again.
+        forgotten: Whether its supervisor knows it no more: it was deleted, or is a
+            temporary one that has ended.
     """
 
     def __init__(
-        self, path: str, message: str, why: str, *, gone: bool = False
+        self,
+        path: str,
+        message: str,
+        why: str,
+        *,
+        gone: bool = False,
+        forgotten: bool = False,
     ) -> None:
         self.why = why
         self.gone = gone
+        self.forgotten = forgotten
         what = f"; {message!r} was not handled" if message else ""
-        back = (
-            "It does not come back."
-            if gone
-            else "Only restart_child, or a restart of its group, brings it back."
-        )
+        if gone:
+            back = "It does not come back."
+        elif forgotten:
+            back = "Only a restart of its supervisor brings it back."
+        else:
+            back = "Only restart_child, or a restart of its group, brings it back."
         super().__init__(path, message, f"{path!r} {why}{what}. {back}")
 
 
@@ -341,7 +351,7 @@ class MailboxFullError(CallError):
         super().__init__(
             path,
             message,
-            f"the mailbox of {path!r} is full ({capacity:g} messages, policy {policy!r}): "
+            f"the mailbox of {path!r} is full (capacity {capacity:g}, policy {policy!r}): "
             f"{message!r} was not taken. Send less, await room with cast(), or give it a "
             "larger Mailbox.",
         )

@@ -160,7 +160,7 @@ TEXTS: list[tuple[RegrowError, str]] = [
     (
         MailboxFullError("app/a", "work", 1024, "raise"),
         (
-            "the mailbox of 'app/a' is full (1024 messages, policy 'raise'): 'work' was not "
+            "the mailbox of 'app/a' is full (capacity 1024, policy 'raise'): 'work' was not "
             "taken. Send less, await room with cast(), or give it a larger Mailbox."
         ),
     ),

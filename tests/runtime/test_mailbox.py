@@ -432,7 +432,7 @@ async def test_the_whole_text_of_a_full_mailbox() -> None:
             tree[desk].cast_nowait(Desk.take, 2)
         error = caught.value
     assert str(error) == (
-        "the mailbox of 'root/desk' is full (1 messages, policy 'raise'): 'take' was not "
+        "the mailbox of 'root/desk' is full (capacity 1, policy 'raise'): 'take' was not "
         "taken. Send less, await room with cast(), or give it a larger Mailbox."
     )
     assert (error.path, error.message) == ("root/desk", "take")

@@ -40,7 +40,7 @@ class SupervisorMachine(Requests):
         path: str,
         *,
         draw: Callable[[], float],
-        root: bool = False,
+        root: bool,
     ) -> None:
         """Prepare a life; `Begin` starts it.
 
@@ -133,7 +133,7 @@ class SupervisorMachine(Requests):
             self._settle(child)
             self._reported()
         else:
-            self._line.append(Ended(child, event.run))
+            self._line.append(Ended(child, event.run, event.exit))
 
     def _on_start_failed(self, event: out.StartFailed) -> None:
         child = self._current(event.name, event.run)
@@ -168,7 +168,7 @@ class SupervisorMachine(Requests):
 
     def _on_timer(self, event: out.TimerDue) -> None:
         child = self._children.get(event.name)
-        if child is not None and child.token == event.token:
+        if child is not None:
             self._line.append(Retry(child, event.token))
 
     def _on_ask(self, event: out.Ask) -> None:
@@ -218,9 +218,9 @@ class SupervisorMachine(Requests):
         while self._work is None and self._line:
             item = self._line.popleft()
             match item:
-                case Ended(child=child, run=run):
-                    if child.run == run and child.exit is not None:
-                        self._ended(child, child.exit)
+                case Ended(child=child, run=run, exit=end):
+                    if child.run == run:  # else its end was no surprise (S37)
+                        self._ended(child, end)
                 case Retry(child=child, token=token):
                     if child.token == token:  # S33
                         self._retry(child)

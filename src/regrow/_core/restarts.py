@@ -71,7 +71,7 @@ class Restarts(Shutdown):
     def _failed_attempt(self, work: Work, child: Child, error: BaseException) -> None:
         """A start that will be tried again has failed (S31, D5)."""
         child.status = Status.RESTARTING
-        if work.kind is not Kind.FIRST_START or self.spec.strategy != "one_for_one":
+        if self.spec.strategy != "one_for_one":  # whose first start goes on (D5)
             work.starts.clear()
         if child.spec.backoff is None:
             child.failed = error
@@ -89,13 +89,12 @@ class Restarts(Shutdown):
 
     def _retry(self, child: Child) -> None:
         """The turn of a failed restart has come, or its delay is over."""
-        child.token = 0
-        child.status = Status.DOWN
-        if child.delayed:
-            child.delayed = False
+        due, error = child.delayed, child.failed
+        child.delayed = False  # its timer has gone off
+        self._unschedule(child)
+        if due:
             self._round(child)
         else:
-            error, child.failed = child.failed, None
             self._restart(child, error, while_starting=True)  # S32: it counts again
 
     # ------------------------------------------------------------------ making a restart
@@ -154,7 +153,7 @@ class Restarts(Shutdown):
         which of two things of one moment is taken up first (P8).
         """
         ended = [
-            (item.child, item.child.exit)
+            (item.child, item.exit)
             for item in self._line
             if isinstance(item, Ended) and item.child.run == item.run
         ]
@@ -165,7 +164,7 @@ class Restarts(Shutdown):
                 ended.append((child, event.exit))
         along: list[Child] = []
         for child, end in ended:
-            if end is None or end.fatal or child in along or not _restarts(child, end):
+            if end.fatal or child in along or not _restarts(child, end):
                 continue
             failure = Failure(self._place(child), self._now, end.error)
             spent = self._spend(child, failure)
@@ -229,7 +228,6 @@ class Restarts(Shutdown):
 
     def _give_up(self, child: Child, error: RestartLimitExceededError) -> None:
         """S38, D1: stop all others, then fail to the parent."""
-        child.status = Status.DOWN
         self._clock.stop(self._now)
         ending = out.Ending(out.Outcome.GAVE_UP, error, child.spec.name)
         self._shut_down(ending, final=self._root)

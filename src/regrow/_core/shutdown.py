@@ -73,7 +73,6 @@ class Shutdown(Workbench):
             for item in self._line
             if isinstance(item, out.Ask) and item.ticket in self._waiting
         )
-        self._waiting.clear()
         self._line.clear()
         return waiting
 

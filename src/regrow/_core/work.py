@@ -16,6 +16,7 @@ from attrs import define, field
 
 from . import steps as out
 from .child import Child, Status
+from .exits import Exit
 from .intensity import WorkClock
 from .specs import SupervisorSpec
 
@@ -62,6 +63,7 @@ class Ended:
 
     child: Child
     run: int
+    exit: Exit
 
 
 @define(eq=False)
@@ -202,7 +204,7 @@ class Workbench(ABC):
 
     def _unschedule(self, child: Child) -> None:
         """Let *child* wait no longer for a restart of its own (S33, T8)."""
-        if child.token and child.delayed:
+        if child.delayed:
             self._steps.append(out.CancelTimer(child.spec.name, child.token))
         child.token = 0
         child.delayed = False
@@ -231,8 +233,6 @@ class Workbench(ABC):
             self._steps.append(out.ClosePlace(child.spec.name))
 
     def _forget(self, child: Child) -> None:
-        self._unschedule(child)
-        child.open = False
         del self._children[child.spec.name]
         self._steps.append(out.RemovePlace(child.spec.name))
 

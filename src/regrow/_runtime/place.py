@@ -129,7 +129,11 @@ class Place:
     def stopped_error(self, message: str) -> ActorStoppedError:
         """Make the error for a message that comes too late."""
         gone = self.removed or self.host.stopping
-        error = ActorStoppedError(self.path, message, self.why, gone=gone)
+        above = self.parent
+        forgotten = above is not None and above.children.get(self.name) is not self
+        error = ActorStoppedError(
+            self.path, message, self.why, gone=gone, forgotten=forgotten
+        )
         error.origin = self.host
         return error
 
