@@ -232,15 +232,15 @@ async def test_a_wrong_spec_is_refused_before_anything_is_done() -> None:
 async def test_late_refs_to_anything_that_stands_in_the_tree() -> None:
     stands = planned("stands")
     inner = supervisor("inner", planned("below"))
-    async with open_tree(supervisor("root", stands, inner)) as tree:
+    plain = child(service, Story(), "plain")
+    async with open_tree(supervisor("root", stands, inner, plain)) as tree:
         root = tree.supervisor("root")
-        spec = child(
-            Plan, [], stands.ref, [inner.ref], {"k": (stands.ref, 1)}, name="wired"
-        )
+        given = stands.ref, [inner.ref, plain.ref], {"k": (stands.ref, 1)}
+        spec = child(Plan, [], *given, name="wired")
         ref = await root.start_child(spec)
         assert await ref.call(Plan.given) == (
             tree[stands],
-            [tree[inner]],
+            [tree[inner], tree[plain]],
             {"k": (tree[stands], 1)},
         )
         # One that was added itself can be referred to as well, and among themselves.

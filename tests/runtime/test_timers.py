@@ -216,6 +216,43 @@ async def test_a_cancelled_timer_sends_no_more() -> None:
         assert notes(story) == ["1 tick", "2 tick"]
 
 
+@virtual
+async def test_a_tick_that_waits_when_the_place_closes_is_no_dead_letter() -> None:
+    story = Story()
+    clock = child(Clock, story)
+    async with open_tree(supervisor("root", clock), observers=[story]) as tree:
+        await tree[clock].call(Clock.after, 1, "tick")
+        await tree[clock].cast(Clock.hold, 3)
+        await trio.sleep(2)
+        assert tree.snapshot().find("root/clock").waiting == 1
+        await tree.supervisor("root").terminate_child("clock")
+        assert notes(story) == []
+        assert [line for line in story.lines if "dead letter" in line] == []
+
+
+@virtual
+async def test_an_actor_that_has_ended_sends_nothing_any_more() -> None:
+    made: list[Clock] = []
+    story = Story()
+
+    def make() -> Clock:
+        made.append(Clock(story))
+        return made[-1]
+
+    clock = child(make)
+    async with open_tree(supervisor("root", clock)) as tree:
+        await tree[clock].call(Clock.quit)
+        await tree[clock].call(Clock.every, 1)
+        first, second = made
+        timer = first.send_after(1, Clock.tick)
+        first.send_every(1, Clock.tick)
+        timer.cancel()
+        first.stop()
+        await trio.sleep(2.5)
+        assert notes(story) == ["1 tick", "2 tick"]
+        assert second.ref == first.ref == tree[clock]
+
+
 class Early(Clock):
     """Sets its timers before it is up, and comes up at the second try."""
 

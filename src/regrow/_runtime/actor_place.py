@@ -117,9 +117,9 @@ class ActorPlace(Place):
             raise self.full_error(request)
         if policy == "drop_oldest":
             oldest = box.take()
+            assert oldest is not None  # noqa: S101 - the box is full
             box.offer(request)
-            if oldest is not None:
-                self._drop(oldest)
+            self._drop(oldest)
         else:
             self._count_drop(policy)
             if request.is_call:
@@ -207,9 +207,9 @@ class ActorPlace(Place):
         error = cycle_error(self, request.name, found, full=full)
         error.origin = self.host
         task = request.task
+        assert task is not None  # noqa: S101 - somebody waits, or it were in no circle
         self.give_up(request)
-        if task is not None:
-            trio.lowlevel.reschedule(task, outcome.Error(error))
+        trio.lowlevel.reschedule(task, outcome.Error(error))
 
     def give_up(self, request: Request) -> None:
         """Take a message back, unless it was begun; then its answer is dropped."""

@@ -51,11 +51,12 @@ def end_of_life(life: Life, end: Exit) -> None:
     )
     for monitor in place.monitors():
         monitor.notice(life.number, end)
-    if host.lives.waiting and place.open and place.parent is not None:
-        break_circle(place, place.parent)
     if end.fatal and end.error is not None:
         host.fail(end.error)
     life.report(steps.Exited(place.name, life.run, end))
+    # Now its supervisor does not wait for it any more, but its place for the supervisor.
+    if host.lives.waiting and place.open and place.parent is not None:
+        break_circle(place, place.parent)
 
 
 def end_of_start(life: Life, error: BaseException | None, *, cut: bool) -> None:

@@ -180,11 +180,10 @@ class Deferred(Generic[T]):
         if self._result is not None:
             return False
         self._result = result
-        request = self._request
-        if request is None:
+        request, forget = self._request, self._forget
+        if request is None or forget is None:
             return True
-        if self._forget is not None:
-            self._forget(request)
+        forget(request)
         return request.settle(result)
 
     def bind(self, request: Request, forget: Callable[[Request], object]) -> bool:

@@ -212,13 +212,6 @@ class SupervisorPlace(Place):
         """Have the declared children again, and no others."""
         self.children = dict(self.declared)
 
-    def end_life(self, why: str) -> None:
-        """Those added at run time go with their supervisor (promise 4)."""
-        for name, child in list(self.children.items()):
-            if self.declared.get(name) is not child:
-                child.remove(why)
-                del self.children[name]
-
     def remove(self, why: str) -> None:
         """Remove it with all below it."""
         super().remove(why)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .actor import Actor
     from .messages import Deferred
 
-__all__ = ["PlaceRef", "Ref", "ServiceRef", "place_of"]
+__all__ = ["PlaceRef", "Ref", "ServiceRef"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -283,9 +283,3 @@ async def _wait_for_room(place: ActorPlace, request: Request) -> None:
         request.waiter = life
         life.waits(request)
     await trio.lowlevel.wait_task_rescheduled(request.abandon)
-
-
-def place_of(ref: PlaceRef) -> Place:
-    """Give the place of a live ref. For the runtime."""
-    # The one reader besides the refs themselves.
-    return ref._bound()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

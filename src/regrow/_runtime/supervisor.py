@@ -115,7 +115,6 @@ class SupervisorLife(Life):
                 await self._serve()
         finally:
             del host.supervisors[id(self)]
-        place.end_life("was closed with its supervisor")
         finished = self._finished
         if finished is None:  # its nursery was cancelled, which only a child can reach
             self.end(None, cut=True)

@@ -18,7 +18,7 @@ from trio.lowlevel import RunVar
 from regrow.errors import CallCycleError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import trio
 
@@ -138,19 +138,17 @@ def break_circle(start: WaitTarget, first: WaitTarget) -> None:
     One new edge closes several where a supervisor waits for many children at once.
     """
     while (found := circle(start, first)) is not None:
-        if not _break(found):
-            return
+        # An actor waits in every circle: supervisors wait only for those below them.
+        index, waiting = next(_calls_in(found))
+        waiting.refuse([step.path for step in (*found[index:], *found[:index])])
 
 
-def _break(found: Sequence[WaitTarget]) -> bool:
-    """Fail the first call in the circle; tell whether there was one."""
+def _calls_in(found: Sequence[WaitTarget]) -> Iterator[tuple[int, Waiting]]:
+    """Give the calls in a circle, with the places of those who make them."""
     for index, place in enumerate(found):
         waiting = place.pending()
-        following = found[(index + 1) % len(found)]
-        if waiting is not None and waiting.place is following:
-            waiting.refuse([step.path for step in (*found[index:], *found[:index])])
-            return True
-    return False
+        if waiting is not None and waiting.place is found[(index + 1) % len(found)]:
+            yield index, waiting
 
 
 def cycle_error(
