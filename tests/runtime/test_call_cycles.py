@@ -1,8 +1,13 @@
 """Calls that can never be answered fail at once, and no other calls do (D6, T24)."""
 
+from __future__ import annotations
+
+import itertools
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from random import Random
 from typing import Any, TypeAlias
 
 import pytest
@@ -25,7 +30,7 @@ from regrow import (
     supervisor,
 )
 
-from .trees import Boom, Story, open_tree, service, virtual
+from .trees import Boom, Story, open_tree, play, service, virtual
 
 Action: TypeAlias = Callable[[], Awaitable[object]]
 
@@ -766,3 +771,70 @@ async def test_interrupted_actors_leave_no_edges_behind() -> None:
         place = tree[a]._to
         assert place is not None
         assert place.host.lives.waiting == 0
+
+
+# ------------------------------------------------------------------------------ at random
+
+
+class Caller(Actor):
+    """Calls others as its random source says, and keeps a list of who waits for whom."""
+
+    def __init__(
+        self, random: Random, waiting: dict[str, str], seen: list[str]
+    ) -> None:
+        self.random = random
+        self.waiting = waiting
+        self.seen = seen
+        self.others: list[Ref[Caller]] = []
+
+    def know(self, others: list[Ref[Caller]]) -> None:
+        self.others = others
+
+    async def work(self, depth: int) -> str:
+        me = self.ref.path
+        for _ in range(self.random.randrange(3)):
+            await trio.sleep(self.random.choice([0, 0, 1]))
+            whom = self.random.choice(self.others)
+            if depth == 0:
+                continue
+            self.waiting[me] = whom.path
+            try:
+                await whom.call(Caller.work, depth - 1)
+                self.seen.append("answer")
+            except CallCycleError as error:
+                # Each waits for the next, and the last for this one.
+                circle = list(error.circle)
+                assert circle[0] == me
+                pairs = itertools.pairwise([*circle, me])
+                assert all(self.waiting.get(one) == other for one, other in pairs)
+                self.seen.append(f"circle of {len(circle)}")
+            finally:
+                del self.waiting[me]
+        return me
+
+
+def random_calls(seed: int) -> list[str]:
+    """Let five actors call each other; give what became of the calls."""
+    random, seen = Random(seed), list[str]()
+    waiting: dict[str, str] = {}
+    callers = [child(Caller, random, waiting, seen, name=name) for name in "abcde"]
+
+    async def main() -> None:
+        async with open_tree(supervisor("root", *callers, intensity=0)) as tree:
+            refs = [tree[each] for each in callers]
+            for ref in refs:
+                await ref.call(Caller.know, refs)
+            async with trio.open_nursery() as nursery:
+                for ref in refs * 4:
+                    nursery.start_soon(ref.call, Caller.work, 5)
+
+    play(main)
+    assert waiting == {}
+    return seen
+
+
+def test_random_calls_all_end_and_each_circle_is_one() -> None:
+    seen = [what for seed in range(100) for what in random_calls(seed)]
+    counts = Counter(seen)
+    assert counts["answer"] > 100
+    assert all(counts[f"circle of {size}"] for size in (1, 2, 3)), counts
