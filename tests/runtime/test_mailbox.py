@@ -440,6 +440,28 @@ async def test_the_whole_text_of_a_full_mailbox() -> None:
 
 
 @virtual
+async def test_a_call_in_a_cancelled_scope_evicts_nobody() -> None:
+    done: list[int] = []
+    story = Story()
+    mailbox = Mailbox(2, on_full="drop_oldest")
+    desk = child(Desk, story, done, mailbox=mailbox)
+    async with open_tree(supervisor("root", desk), observers=[story]) as tree:
+        hold = trio.Event()
+        await tree[desk].cast(Desk.hold, hold, False)
+        await trio.testing.wait_all_tasks_blocked()
+        for number in range(2):
+            await tree[desk].cast(Desk.take, number)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await tree[desk].call(Desk.take, 2)
+        assert scope.cancelled_caught
+        hold.set()
+        await trio.testing.wait_all_tasks_blocked()
+    assert done == [0, 1]
+    assert story.of(MessagesDropped) == []
+
+
+@virtual
 async def test_drops_are_told_once_a_second_and_when_the_place_closes() -> None:
     story = Story()
     mailbox = Mailbox(1, on_full="drop_newest")

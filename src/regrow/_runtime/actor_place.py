@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, cast
 
 import outcome
@@ -116,6 +117,9 @@ class ActorPlace(Place):
         if policy in {"wait", "raise"}:
             raise self.full_error(request)
         if policy == "drop_oldest":
+            if request.is_call and trio.current_effective_deadline() == -math.inf:
+                box.queue_up(request)  # it is about to be abandoned: nobody goes for it
+                return True
             oldest = box.take()
             assert oldest is not None  # noqa: S101 - the box is full
             box.offer(request)
