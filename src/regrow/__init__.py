@@ -28,6 +28,11 @@ from regrow._runtime.actor import (
     grace as grace,
     raises as raises,
 )
+from regrow._runtime.declare import (
+    child as child,
+    dynamic as dynamic,
+    supervisor as supervisor,
+)
 from regrow._runtime.messages import Deferred as Deferred
 from regrow._runtime.monitor import (
     Down as Down,
@@ -55,9 +60,6 @@ from regrow._runtime.specs import (
     Dynamic as Dynamic,
     ServiceSpec as ServiceSpec,
     Supervisor as Supervisor,
-    child as child,
-    dynamic as dynamic,
-    supervisor as supervisor,
 )
 from regrow._runtime.tree import Tree as Tree
 from regrow.errors import (

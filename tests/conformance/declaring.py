@@ -4,7 +4,8 @@ import math
 
 from attrs import define, evolve, field
 
-from regrow._core.check import check_added, check_options, check_supervisor, refuse
+from regrow._core.check import check_added, check_supervisor, refuse
+from regrow._core.options import check_options
 from regrow._core.specs import ChildSpec, DynamicSpec, SupervisorSpec
 from regrow.errors import Finding
 

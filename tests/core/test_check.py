@@ -10,13 +10,12 @@ from attrs import evolve, frozen
 from regrow._core.backoff import Backoff
 from regrow._core.check import (
     check_added,
-    check_mailbox,
-    check_options,
     check_supervisor,
     check_tree,
     late_refs,
     refuse,
 )
+from regrow._core.options import check_mailbox, check_options
 from regrow._core.specs import ChildSpec, Late, Mailbox, SupervisorSpec, walk
 from regrow.errors import Finding, SpecError
 from tests.core.driver import dynamic, spec, sup

@@ -12,26 +12,11 @@ from attrs import evolve
 
 from regrow.errors import Finding, SpecError
 
-from .backoff import Backoff
-from .specs import (
-    AutoShutdown,
-    ChildSpec,
-    Late,
-    Mailbox,
-    OnFull,
-    OnRestart,
-    RestartType,
-    StartType,
-    Strategy,
-    SupervisorSpec,
-    walk,
-)
+from .options import check_options, choice, number, whole
+from .specs import AutoShutdown, ChildSpec, Late, Strategy, SupervisorSpec, walk
 
 __all__ = [
     "check_added",
-    "check_mailbox",
-    "check_options",
-    "check_seconds",
     "check_supervisor",
     "check_tree",
     "late_refs",
@@ -46,167 +31,6 @@ def refuse(findings: Iterable[Finding]) -> None:
         raise SpecError(found)
 
 
-def _number(value: object) -> bool:
-    """Whether *value* is a number that can be seconds: real, and neither bool nor NaN."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return not math.isnan(value)
-
-
-def _whole(value: object, *, least: int, endless: bool = False) -> bool:
-    """Whether *value* is a whole number of at least *least*, or `math.inf` if *endless*."""
-    if endless and value == math.inf:
-        return True
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def _choice(
-    place: str, code: str, option: str, value: object, allowed: tuple[str, ...]
-) -> Iterator[Finding]:
-    if not isinstance(value, str) or value not in allowed:
-        every = ", ".join(repr(choice) for choice in allowed)
-        yield Finding(
-            code, place, f"{option} is {value!r}", f"Write one of {every} as {option}."
-        )
-
-
-def check_seconds(
-    place: str, option: str, value: object, *, zero: bool = True
-) -> Iterator[Finding]:
-    """Find what is wrong with a number of seconds, which may be endless."""
-    if not _number(value) or (isinstance(value, int | float) and value < 0):
-        good = False
-    else:
-        good = zero or value != 0
-    if not good:
-        bound = "of 0 or more" if zero else "above 0"
-        yield Finding(
-            f"invalid_{option}",
-            place,
-            f"{option} is {value!r}",
-            f"Write a number of seconds {bound}, or math.inf, as {option}.",
-        )
-
-
-def _name(place: str, name: object) -> Iterator[Finding]:
-    if not isinstance(name, str) or not name or "/" in name or name.startswith("<"):
-        yield Finding(
-            "invalid_name",
-            place,
-            f"the name is {name!r}",
-            "Give name=, a text that is not empty and has no '/'.",
-        )
-
-
-def _backoff(place: str, backoff: object) -> Iterator[Finding]:
-    if backoff is None:
-        return
-    if not isinstance(backoff, Backoff):
-        yield Finding(
-            "invalid_backoff",
-            place,
-            f"backoff is {backoff!r}",
-            "Write Backoff(...) or None as backoff.",
-        )
-        return
-    rules = (
-        (
-            _number(backoff.initial) and 0 <= backoff.initial < math.inf,
-            "initial",
-            "0 or more",
-        ),
-        (
-            _number(backoff.factor) and 1 <= backoff.factor < math.inf,
-            "factor",
-            "1 or more",
-        ),
-        (
-            _number(backoff.maximum)
-            and _number(backoff.initial)
-            and backoff.initial <= backoff.maximum < math.inf,
-            "maximum",
-            "initial or more",
-        ),
-        (_number(backoff.jitter) and 0 <= backoff.jitter <= 1, "jitter", "from 0 to 1"),
-        (
-            _number(backoff.reset_after) and backoff.reset_after >= 0,
-            "reset_after",
-            "0 or more",
-        ),
-        (
-            _whole(backoff.max_attempts, least=1, endless=True),
-            "max_attempts",
-            "a whole number from 1, or math.inf",
-        ),
-    )
-    for good, field, bound in rules:
-        if not good:
-            yield Finding(
-                "invalid_backoff",
-                place,
-                f"{field} of the backoff is {getattr(backoff, field)!r}",
-                f"Write {bound} as {field}.",
-            )
-
-
-def check_mailbox(place: str, mailbox: object) -> Iterator[Finding]:
-    """Find what is wrong with the mailbox of the child at *place*."""
-    if not isinstance(mailbox, Mailbox):
-        yield Finding(
-            "invalid_mailbox",
-            place,
-            f"mailbox is {mailbox!r}",
-            "Write Mailbox(...) as mailbox.",
-        )
-        return
-    code = "invalid_mailbox"
-    if not _whole(mailbox.capacity, least=0, endless=True):
-        yield Finding(
-            code,
-            place,
-            f"the mailbox's capacity is {mailbox.capacity!r}",
-            "Write a whole number from 0, or math.inf, as capacity.",
-        )
-    yield from _choice(place, code, "on_full", mailbox.on_full, get_args(OnFull))
-    yield from _choice(
-        place, code, "on_restart", mailbox.on_restart, get_args(OnRestart)
-    )
-    if mailbox.capacity == 0 and mailbox.on_full == "drop_oldest":
-        yield Finding(
-            code,
-            place,
-            "a mailbox of capacity 0 holds no oldest message to drop",
-            "Give it a capacity, or another on_full.",
-        )
-
-
-def check_options(spec: ChildSpec) -> Iterator[Finding]:
-    """Find what is wrong with the options that every child has (S3)."""
-    place = str(spec.name)
-    yield from _name(place, spec.name)
-    yield from _choice(
-        place, "invalid_restart_type", "restart", spec.restart, get_args(RestartType)
-    )
-    if not isinstance(spec.significant, bool):
-        yield Finding(
-            "invalid_significant",
-            place,
-            f"significant is {spec.significant!r}",
-            "Write True or False as significant.",
-        )
-    elif spec.significant and spec.restart == "permanent":  # S48
-        yield Finding(
-            "bad_combination",
-            place,
-            "significant=True with restart='permanent', which never ends for good",
-            "Write restart='transient' or 'temporary', or leave significant out.",
-        )
-    yield from check_seconds(place, "shutdown", spec.shutdown)
-    yield from check_seconds(place, "start_timeout", spec.start_timeout, zero=False)
-    yield from _backoff(place, spec.backoff)
-    yield from _choice(place, "invalid_start", "start", spec.start, get_args(StartType))
-
-
 def _flags(spec: SupervisorSpec) -> Iterator[Finding]:
     """S1; OTP checks these in this order, and before the children."""
     place = str(spec.name)
@@ -218,31 +42,31 @@ def _flags(spec: SupervisorSpec) -> Iterator[Finding]:
             "Write dynamic(name): its children are given to start_child.",
         )
     else:
-        yield from _choice(
+        yield from choice(
             place, "invalid_strategy", "strategy", spec.strategy, get_args(Strategy)
         )
-    if not _whole(spec.intensity, least=0):
+    if not whole(spec.intensity, least=0):
         yield Finding(
             "invalid_intensity",
             place,
             f"intensity is {spec.intensity!r}",
             "Write a whole number of restarts, from 0, as intensity.",
         )
-    if not _number(spec.period) or not 0 < spec.period < math.inf:
+    if not number(spec.period) or not 0 < spec.period < math.inf:
         yield Finding(
             "invalid_period",
             place,
             f"period is {spec.period!r}",
             "Write a number of seconds above 0, and not math.inf, as period.",
         )
-    yield from _choice(
+    yield from choice(
         place,
         "invalid_auto_shutdown",
         "auto_shutdown",
         spec.auto_shutdown,
         get_args(AutoShutdown),
     )
-    if not _whole(spec.max_children, least=0, endless=True):
+    if not whole(spec.max_children, least=0, endless=True):
         yield Finding(
             "invalid_max_children",
             place,

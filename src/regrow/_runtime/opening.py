@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NoReturn, cast
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from regrow._core.check import check_seconds, check_supervisor, check_tree, refuse
+from regrow._core.check import check_supervisor, check_tree, refuse
+from regrow._core.options import check_seconds
 from regrow._core.specs import SupervisorSpec
 from regrow.errors import CallError, Finding, StartCancelledError
 
