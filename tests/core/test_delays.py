@@ -113,6 +113,15 @@ def test_delays_grow_in_a_row_and_begin_anew_after_enough_uptime() -> None:
     assert driver.crash("b") == ["wait b 1"]
 
 
+def test_starts_that_fail_go_on_with_the_row_however_long_it_was_up_before() -> None:
+    driver = three("one_for_one", b="ok fail fail")
+    driver.advance(1000.0)
+
+    assert driver.crash("b") == ["wait b 1"]
+    assert driver.advance(1.0) == ["start b", "wait b 2"]
+    assert driver.advance(2.0) == ["start b", "wait b 4"]
+
+
 def test_jitter_is_drawn_once_a_delay() -> None:
     draws = iter([0.5, 0.25])
     backoff = Backoff(initial=8.0, factor=1.0, jitter=1.0)
@@ -144,10 +153,9 @@ def test_its_failures_do_not_count_for_its_siblings() -> None:
 
 def test_the_last_attempt_allowed_in_a_row_escalates() -> None:
     declared = sup("a", slowly("b", max_attempts=3))
-    driver = Driver(declared, root=False)
+    driver = Driver(declared, root=False, b="ok fail")
     driver.crash("b")
     driver.advance(1.0)
-    driver.crash("b")
     driver.advance(2.0)
 
     assert driver.crash("b") == ["ending: gave_up", "stop a", "finished: gave_up"]
@@ -155,7 +163,11 @@ def test_the_last_attempt_allowed_in_a_row_escalates() -> None:
     error = driver.finished.error
     assert isinstance(error, RestartLimitExceededError)
     assert (error.child_id, error.intensity, error.period) == ("b", None, 60.0)
-    assert [failure.path for failure in error.failures] == ["top/b"] * 3
+    assert [(f.path, f.at, f.while_starting) for f in error.failures] == [
+        ("top/b", 0.0, False),
+        ("top/b", 1.0, True),
+        ("top/b", 3.0, False),
+    ]
     assert str(error) == (
         "supervisor 'top' gave up: 'b' failed 3 times in a row, all that its backoff "
         "allows (Boom: b). Fix the child, or raise max_attempts or lower reset_after of "

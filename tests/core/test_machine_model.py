@@ -328,10 +328,8 @@ class World(RuleBasedStateMachine):
         alive = self.starting, self.running, self.stopping
         if (name, run) in [item for each in alive for item in each.items()]:
             return
-        if any(
-            child.spec.name == name and child.run == run
-            for child in self.machine._children.values()
-        ):
+        known = self.machine._children.get(name)
+        if known is not None and known.run == run and known.exit is not None:
             return  # its end has come, and stands in line
         before = self.machine.which_children()
         for event in (

@@ -6,6 +6,7 @@ import pytest
 
 from regrow._core import steps
 from regrow._core.exits import Exit, ExitReason
+from regrow.errors import RestartLimitExceededError
 from tests.core.driver import Driver, dynamic, spec, sup
 
 NORMAL, SHUTDOWN = ExitReason.NORMAL, ExitReason.SHUTDOWN
@@ -94,6 +95,24 @@ def test_a_failed_restart_is_tried_again_from_the_failed_child_in_rest_for_one()
     assert [d.name for d in driver.decisions] == ["r", "s", "s"]
 
 
+def test_a_retry_is_decided_for_what_its_start_failed_of() -> None:
+    driver = Driver(sup("a", intensity=2), a="ok fail fail")
+    driver.crash("a")
+
+    first, second = driver.decisions
+    assert (first.attempt, second.attempt) == (1, 2)
+    assert first.error is not second.error
+    assert driver.ending is not None
+    error = driver.ending.error
+    assert isinstance(error, RestartLimitExceededError)
+    assert [failure.while_starting for failure in error.failures] == [False, True, True]
+    assert [failure.error for failure in error.failures[:2]] == [
+        first.error,
+        second.error,
+    ]
+    assert driver.machine._children["a"].failed is None  # it is not held any longer
+
+
 def test_a_retry_that_another_round_has_made_needless_is_dropped() -> None:
     """S33."""
     driver = Driver(
@@ -165,6 +184,14 @@ def test_old_events_are_ignored() -> None:
     assert driver.send(steps.StartFailed("a", old, ValueError())) == []
     assert driver.send(steps.Ignored("a", old)) == []
     assert driver.statuses == {"a": "running", "b": "running"}
+
+
+def test_a_supervisor_that_never_shuts_itself_down_does_not_look_at_significance() -> (
+    None
+):
+    driver = Driver(sup(spec("s", "transient", significant=True)))
+
+    assert driver.leave("s") == ["close s"]
 
 
 @pytest.mark.parametrize("mode", ["any_significant", "all_significant"])

@@ -470,6 +470,8 @@ def test_giving_up_too_late_or_twice_does_nothing() -> None:
     assert driver.send(steps.AbandonCall(1), steps.AbandonCall(9)) == []
     assert driver.send(steps.AbandonCall(3), steps.AbandonCall(3)) == []
     assert driver.come_up("n") == ["reply 2"]
+    assert driver.send(steps.AbandonCall(2)) == []
+    assert driver.machine._waiting == set()
 
 
 # ----------------------------------------------------------------------------- draining

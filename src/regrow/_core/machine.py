@@ -190,9 +190,10 @@ class SupervisorMachine(Requests):
         self._draining = True
         if self._ending is not None:
             self._make_final()
-            return
-        if not self._up:
-            return  # whoever starts it cancels that
+        elif self._up:  # else whoever starts it cancels that
+            self._start_nothing_more()
+
+    def _start_nothing_more(self) -> None:
         work = self._work
         if work is not None:
             self._cancel_starts(work)
