@@ -23,7 +23,10 @@ def number(value: object) -> bool:
     """Whether *value* is a number that can be seconds: real, and neither bool nor NaN."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return not math.isnan(value)
+    try:
+        return not math.isnan(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
 
 
 def whole(value: object, *, least: int, endless: bool = False) -> bool:

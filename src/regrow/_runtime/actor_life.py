@@ -103,6 +103,7 @@ class ActorLife(Life):
         Only a cancellation may be swallowed: that of a scope which it has opened itself.
         """
         manager = call_user(lifespan, (), {})
+        _check_lifespan(self.actor, manager)
         await await_user(manager.__aenter__())
         self.is_up()
         try:
@@ -110,6 +111,8 @@ class ActorLife(Life):
         except BaseException as error:  # noqa: ASYNC103 - swallowed: see above
             self._give_seconds()
             crash = uncancelled(error)
+            if crash is not None and not isinstance(crash, Exception):
+                self._fail_at_once(crash)
             try:
                 leave = manager.__aexit__(type(error), error, error.__traceback__)
                 swallowed = await await_user(leave)  # noqa: ASYNC102 - has its seconds
@@ -127,6 +130,7 @@ class ActorLife(Life):
 
     async def _handle_messages(self) -> None:  # noqa: ASYNC910 - see STREAK
         box = self.actor_place.box
+        box.expected = False
         actor = self.actor
         result: object = None
         streak = 0
@@ -229,6 +233,13 @@ class ActorLife(Life):
         else:
             place.dead_letter(request, f"crashed the actor ({type(error).__name__})")
 
+    def _fail_at_once(self, error: BaseException) -> None:
+        """What no supervisor may handle does not wait for the lifespan (promise 3)."""
+        request, self._in_hand = self._in_hand, None
+        if request is not None:
+            self._fail(request, error)
+        self.place.host.fail(error)
+
     def settle(self, end: Exit) -> None:
         """Answer the message in hand and the deferred ones: they are not handled again."""
         left = [] if self._in_hand is None else [self._in_hand]
@@ -251,6 +262,11 @@ class ActorLife(Life):
                 place.dead_letter(request, f"was in hand when the actor {why}")
 
     # ------------------------------------------------------------------------- stops
+
+    def is_up(self) -> None:
+        """It will take messages as soon as its task runs on: report that it is up."""
+        self.actor_place.box.expected = True
+        super().is_up()
 
     def stop_itself(self) -> None:
         """End normally after the message in hand."""
@@ -276,10 +292,24 @@ class ActorLife(Life):
             self.place.host.timers.cancel(self._timers.pop(key, None))
 
     def _leave(self) -> None:
+        self.actor_place.box.expected = False
         for entry in (self._timers or {}).values():
             self.place.host.timers.cancel(entry)
         self._timers = None
         super()._leave()
+
+
+def _check_lifespan(actor: object, manager: object) -> None:
+    if hasattr(type(manager), "__aenter__"):
+        return
+    if isinstance(manager, CoroutineType):
+        manager.close()
+    message = (
+        f"lifespan of {type(actor).__qualname__} gave {type(manager).__qualname__}, which "
+        "is no async context manager. Decorate it with @asynccontextmanager, and let it "
+        "yield once."
+    )
+    raise TypeError(message)
 
 
 def _never_began(error: Exception) -> bool:

@@ -70,11 +70,14 @@ def resolve(path: str, actor_type: type | None, method: object) -> Handler:
         text = f"{name!r} is not for others to send. Pass a method of the actor's own."
         raise MessageError(path, text)
     function = getattr(actor_type, name)
-    raises = (
-        *getattr(method, "__regrow_raises__", ()),
-        *getattr(function, "__regrow_raises__", ()),
-    )
-    return Handler(method, name, function, tuple(dict.fromkeys(raises)))
+    # An override answers with what the overridden methods name, too.
+    named = [
+        base.__dict__[name] for base in actor_type.__mro__ if name in base.__dict__
+    ]
+    raises: dict[type[Exception], None] = {}
+    for each in (method, function, *named):
+        raises.update(dict.fromkeys(getattr(each, "__regrow_raises__", ())))
+    return Handler(method, name, function, tuple(raises))
 
 
 def again(handler: Handler, path: str, actor_type: type) -> Handler:

@@ -40,6 +40,8 @@ class Box:
     Attributes:
         rules: Capacity and policies.
         count: Messages that take room.
+        expected: Whether a reader is about to wait for the first time: it makes room for
+            one already, also where the capacity is 0.
     """
 
     __slots__ = (
@@ -51,12 +53,14 @@ class Box:
         "_receive",
         "_send",
         "count",
+        "expected",
         "rules",
     )
 
     def __init__(self, rules: Mailbox) -> None:
         self.rules: Mailbox = rules
         self.count: int = 0
+        self.expected: bool = False
         self._capacity: float = rules.capacity
         self._front: Request | None = None
         self._send: trio.MemorySendChannel[Request] | None = None
@@ -76,7 +80,7 @@ class Box:
             self.count += 1
             trio.lowlevel.reschedule(reader)
             return True
-        if self.count >= self._capacity:
+        if self.count >= self._capacity and (self.count or not self.expected):
             return False
         self._put(request)
         return True

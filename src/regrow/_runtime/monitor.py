@@ -94,4 +94,5 @@ class Monitor(trio.abc.ReceiveChannel[Down]):
         """Notice no more."""
         self.closed = True
         self._news.set()
+        self._place.monitors()  # which forgets the closed ones
         await trio.lowlevel.checkpoint()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, cast
 
 from regrow._core.specs import Late, SupervisorSpec
@@ -50,20 +51,29 @@ def live_args(place: Place, args: tuple[object, ...]) -> tuple[object, ...]:
 
 def _live(value: object, host: Host) -> object:
     """Replace late refs in *value*; whatever holds none is passed on as it is."""
-    kind = type(value)
-    if kind is tuple:
+    if isinstance(value, tuple):
         items = cast("tuple[object, ...]", value)
         made = tuple(_live(item, host) for item in items)
-        return value if all(a is b for a, b in zip(made, items, strict=True)) else made
-    if kind is list:
+        if all(a is b for a, b in zip(made, items, strict=True)):
+            return items
+        make = getattr(type(items), "_make", type(items))  # a named tuple's own
+        return cast("object", make(made))
+    if isinstance(value, list):
         members = cast("list[object]", value)
         changed = [_live(item, host) for item in members]
-        same = all(a is b for a, b in zip(changed, members, strict=True))
-        return value if same else changed
-    if kind is dict:
+        if all(a is b for a, b in zip(changed, members, strict=True)):
+            return members
+        copied = copy(members)
+        copied[:] = changed
+        return copied
+    if isinstance(value, dict):
         table = cast("dict[object, object]", value)
         new = {key: _live(item, host) for key, item in table.items()}
-        return value if all(new[key] is table[key] for key in table) else new
+        if all(new[key] is table[key] for key in table):
+            return table
+        renewed = copy(table)
+        renewed.update(new)
+        return renewed
     if isinstance(value, Late) and value.spec is not None:
         place = host.by_spec.get(id(value.spec))
         if place is None:  # it has gone while the request to start this one was in line
