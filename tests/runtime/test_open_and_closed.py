@@ -226,12 +226,12 @@ STOPPED = "was stopped for good"
 TREE = "is closed: its tree is stopping"
 
 
-def refusal(at: float, why: str, *, gone: bool = False) -> str:
-    back = (
-        "It does not come back."
-        if gone
-        else "Only restart_child, or a restart of its group, brings it back."
-    )
+GROUP = "Only restart_child, or a restart of its group, brings it back."
+ABOVE = "Only a restart of its supervisor brings it back."
+NOTHING = "It does not come back."
+
+
+def refusal(at: float, why: str, back: str = GROUP) -> str:
     return (
         f"{at:g} ActorStoppedError: 'root/echo' {why}; 'echo' was not handled. {back}"
     )
@@ -313,11 +313,10 @@ async def test_a_closed_place_refuses_what_waits_and_what_comes(
         await ref.wait_stopped()
         await asking(ref, got, "comes")
         ref.cast_nowait(Echo.echo, "cast, comes")
-        told = refusal(
-            trio.current_time(),
-            why,
-            gone=closing in {the_tree_stops, the_tree_is_killed},
-        )
+        back = ABOVE if restart == "temporary" else GROUP
+        if closing in {the_tree_stops, the_tree_is_killed}:
+            back = NOTHING
+        told = refusal(trio.current_time(), why, back)
         waited = [told] if why == ENDED else []
         assert sorted(got) == sorted(["wait_stopped", *waited, told])
         letters = [line for line in story.lines if "dead letter echo" in line]
@@ -382,7 +381,7 @@ async def test_what_is_not_running_closes_as_soon_as_the_tree_stops() -> None:
             await wait_all_tasks_blocked()
             nursery.start_soon(tree.stop)
         assert got == [
-            refusal(0, TREE, gone=True).replace("root/echo", "root/inner/echo")
+            refusal(0, TREE, NOTHING).replace("root/echo", "root/inner/echo")
         ]
         assert trio.current_time() == 5
 
