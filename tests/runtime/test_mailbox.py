@@ -14,7 +14,9 @@ from hypothesis.errors import NoSuchExample
 from regrow import (
     Actor,
     CallError,
+    ChildStarted,
     DeadLetter,
+    Event,
     Mailbox,
     MailboxFullError,
     MessagesDropped,
@@ -46,9 +48,11 @@ class Simple:
         self.inside: list[int] = []
         self.line: list[int] = []
         self.reader = False
+        self.expected = False
 
     def offer(self, number: int) -> bool:
-        if self.line or not (self.reader or len(self.inside) < self.capacity):
+        idle = self.reader or (self.expected and not self.inside)
+        if self.line or not (idle or len(self.inside) < self.capacity):
             return False
         self.reader = False
         self.inside.append(number)
@@ -118,6 +122,17 @@ class LetsNobodyIn(Simple):
         pass
 
 
+class OvertakesTheLine(Simple):
+    """Takes a message for a reader that is to come, before those who stand in line."""
+
+    def offer(self, number: int) -> bool:
+        line, self.line = self.line, []
+        try:
+            return super().offer(number)
+        finally:
+            self.line = line
+
+
 class ForgetsTheLine(Simple):
     def empty(self) -> list[int]:
         super().empty()
@@ -130,16 +145,30 @@ BROKEN: tuple[type[Simple], ...] = (
     RendezvousAlone,
     TakesRoomWhenAbandoned,
     LetsNobodyIn,
+    OvertakesTheLine,
     ForgetsTheLine,
 )
 
 Op: TypeAlias = tuple[
-    Literal["offer", "send", "abandon", "take", "park", "wake", "look", "empty"], int
+    Literal[
+        "offer", "send", "abandon", "take", "expect", "park", "wake", "look", "empty"
+    ],
+    int,
 ]
 OPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["offer", "send", "abandon", "take", "park", "wake", "look", "empty"]
+            [
+                "offer",
+                "send",
+                "abandon",
+                "take",
+                "expect",
+                "park",
+                "wake",
+                "look",
+                "empty",
+            ]
         ),
         st.integers(0, 20),
     ),
@@ -198,7 +227,10 @@ class Pair:
                 if request_or_none is not None:
                     request_or_none.state = BEGUN
                 agree = self.numbers([request_or_none]) == [model.take()]
+            case ("expect", _) if not model.reader:
+                box.expected = model.expected = True
             case ("park", _) if not model.reader and not model.waiting():
+                box.expected = model.expected = False
                 nursery.start_soon(self.park)
                 model.reader = True
             case ("wake", _):
@@ -403,6 +435,33 @@ async def test_an_idle_rendezvous_takes_one_message_at_a_time() -> None:
         tree[desk].cast_nowait(Desk.take, 3)
         await trio.testing.wait_all_tasks_blocked()
     assert done == [1, 3]
+
+
+@virtual
+async def test_nobody_overtakes_those_who_wait_for_a_rendezvous_to_come_up() -> None:
+    done: list[int] = []
+    refs: list[Ref[Desk]] = []
+    refused: list[str] = []
+
+    def overtake(event: Event) -> None:
+        """The actor is up, but has had no turn yet."""
+        if isinstance(event, ChildStarted) and event.incarnation == 2:
+            try:
+                refs[0].cast_nowait(Desk.take, 2)
+            except MailboxFullError as error:
+                refused.append(error.message)
+
+    desk = child(Desk, Story(), done, mailbox=Mailbox(0))
+    spec = supervisor("root", desk)
+    async with open_tree(spec, observers=[overtake]) as tree, trio.open_nursery() as n:
+        refs.append(tree[desk])
+        hold = trio.Event()
+        await refs[0].cast(Desk.hold, hold, True)
+        await trio.testing.wait_all_tasks_blocked()
+        n.start_soon(refs[0].call, Desk.take, 1)
+        await trio.testing.wait_all_tasks_blocked()
+        hold.set()
+    assert (done, refused) == ([1], ["take"])
 
 
 @virtual

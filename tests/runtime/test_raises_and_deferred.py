@@ -133,11 +133,13 @@ async def test_an_override_answers_with_what_it_names_and_what_the_base_names() 
                 await ref.call(Account.withdraw, error)
         with pytest.raises(KeyError):
             await ref.call(Account.sync)
-        # Asked as its own method, it answers only with what it names itself.
+        # Asked as its own method, it answers the same.
         with pytest.raises(Boom):
             await tree[special].call(Special.withdraw, Boom())
-        with pytest.raises(ActorCrashedError):
+        with pytest.raises(Overdrawn):
             await tree[special].call(Special.withdraw, Overdrawn())
+        with pytest.raises(ActorCrashedError):
+            await tree[special].call(Special.withdraw, ValueError())
 
 
 @virtual

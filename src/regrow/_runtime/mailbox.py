@@ -80,7 +80,9 @@ class Box:
             self.count += 1
             trio.lowlevel.reschedule(reader)
             return True
-        if self.count >= self._capacity and (self.count or not self.expected):
+        if self.count >= self._capacity and (
+            self.count or self._line or not self.expected
+        ):
             return False
         self._put(request)
         return True
