@@ -15,7 +15,7 @@ __all__ = ["LIBRARIES", "Answer", "FailedError", "Library"]
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(__file__).with_name("programs")
-LONGEST = 300  # seconds for one run of a program
+LONGEST = 120  # seconds for one run of a program
 
 Answer: TypeAlias = dict[str, Any]
 

@@ -91,7 +91,12 @@ async def fan(count: int) -> Figures:
 
 
 async def spawn(count: int) -> Figures:
-    """Start supervised actors and stop them."""
+    """Start supervised actors, until the last has come up, and stop them.
+
+    Its supervisor enters each in a registry, which copies all that it holds every time. How
+    much of that is done when the last one is up differs from run to run, and so do the
+    figures. To wait until it is found by its name may take for ever.
+    """
     born = Born(count)
     with rate(count) as figures:
         async with anyio.create_task_group() as group:
