@@ -62,7 +62,7 @@ def test_each_message_is_handled_once_or_reported(kind: Kind, crash_every: int) 
     assert judge_all(kind, crash_every, ways, seeds=1) == ""
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("crash_every", [0, 1, 2, 3, 5, 8])
 def test_each_message_is_handled_once_or_reported_under_more_schedules(
