@@ -101,12 +101,10 @@ class Siblings(Workload):
         crashes = self.scale.size(1_000, 5)
         found: dict[str, Side] = {}
         for count in self._counts():
-            found[f"regrow {count}"] = partial(
-                fresh, __name__, "among_siblings", count, crashes
-            )
-            found[f"raw {count}"] = partial(
-                fresh, __name__, "among_tasks", count, crashes
-            )
+            for name, run in (("regrow", among_siblings), ("raw", among_tasks)):
+                apart = partial(fresh, __name__, run.__name__, count, crashes)
+                here = partial(run, count, crashes)  # where nothing is to be learned
+                found[f"{name} {count}"] = apart if self.scale is Scale.FULL else here
         return found
 
     def rows(self) -> Sequence[Row]:
