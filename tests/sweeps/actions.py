@@ -42,10 +42,12 @@ class Moment:
     Attributes:
         scope: Is around the whole scenario.
         trees: Those that are open, in the order in which they were opened.
+        stopping: To be called when every supervisor has heard that it is to stop.
     """
 
     scope: trio.CancelScope
     trees: list[regrow.Tree]
+    stopping: Callable[[], None]
 
 
 @frozen
@@ -109,11 +111,20 @@ def _cancel(moment: Moment) -> None:
 def _kill(moment: Moment) -> None:
     for tree in moment.trees:
         tree.kill()
+        trio.lowlevel.spawn_system_task(_heard, moment, name=OURS)
 
 
 def _stop(moment: Moment) -> None:
     for tree in moment.trees:
         trio.lowlevel.spawn_system_task(tree.stop, name=OURS)
+        trio.lowlevel.spawn_system_task(_heard, moment, name=OURS)
+
+
+async def _heard(moment: Moment) -> None:
+    # A turn for the news, and one in which every supervisor takes it up.
+    for _ in range(3):
+        await trio.lowlevel.checkpoint()
+    moment.stopping()
 
 
 CANCEL = Action("cancelled", "step", _cancel)

@@ -146,6 +146,8 @@ class Outcome:
         steps: Steps of the scheduler while it ran.
         points: Points passed.
         acted: What was done, in order; moments may not come.
+        stopping: How many events there were when every supervisor had heard that its tree
+            is to stop or is killed; `None` if none was told so.
         late: Whether it had to be cancelled at the horizon.
         left: Names of the tasks that were there when it was left.
         events: Everything that the observer was told.
@@ -159,6 +161,7 @@ class Outcome:
     steps: int = 0
     points: int = 0
     acted: list[Action] = Factory(list)
+    stopping: int | None = None
     late: bool = False
     left: list[str] = Factory(list)
     events: list[regrow.Event] = Factory(list)
@@ -255,10 +258,20 @@ def run_once(scenario: Scenario, *doings: Doing, seed: int = 0) -> Outcome:
     watch = Watch(clock)
     scope = trio.CancelScope(deadline=HORIZON)
     out = Outcome()
-    moment = Moment(scope, [])
+
+    told_at = 0
+
+    def stopping() -> None:
+        roots = [event for event in out.events[told_at:] if "/" not in event.path]
+        if out.stopping is None and not roots:  # else the tree has ended meanwhile
+            out.stopping = len(out.events)
+
+    moment = Moment(scope, [], stopping)
 
     def bind(action: Action) -> Callable[[], object]:
         def act() -> None:
+            nonlocal told_at
+            told_at = len(out.events)
             out.acted.append(action)
             action.do(moment)
 

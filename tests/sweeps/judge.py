@@ -31,6 +31,7 @@ def faults(scenario: Scenario, out: Outcome) -> list[str]:
     if not all(action.orderly for action in out.acted):
         rules = evolve(rules, ordered=False)
     found.extend(check_events(out.events, rules))
+    found.extend(_late_starts(out))
     if scenario.module is not None:
         found.extend(_message_faults(scenario, out))
     for work in out.probe.works:
@@ -39,6 +40,23 @@ def faults(scenario: Scenario, out: Outcome) -> list[str]:
         elif isinstance(work.ended, GeneratorExit):
             found.append(f"{work!r} was left to the garbage collector")
     return found
+
+
+def _late_starts(out: Outcome) -> Iterator[str]:
+    """Nothing starts in a tree that has been told to stop (T17)."""
+    if out.stopping is None:
+        return
+    roots = [event for event in out.events[: out.stopping] if "/" not in event.path]
+    if not roots or not isinstance(roots[-1], regrow.ChildStarted):
+        return  # it had ended by then
+    for event in out.events[out.stopping :]:
+        match event:
+            case regrow.ChildStarted(path=path, incarnation=number):
+                yield f"{path} #{number} started though the tree was stopping"
+            case regrow.ChildExited(path=path) if "/" not in path:
+                return  # another tree may follow
+            case _:
+                pass
 
 
 def _exception_faults(scenario: Scenario, out: Outcome) -> Iterator[str]:

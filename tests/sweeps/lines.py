@@ -5,16 +5,22 @@ function raises the signal there: trio's handler then raises KeyboardInterrupt o
 very line, unless the code is protected.
 """
 
+import gc
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
-from .harness import Outcome, Scenario, run_once
-from .points import LIBRARY
+from attrs import evolve
 
-__all__ = ["Lines", "run_traced"]
+from .actions import SIGINT_STEP
+from .harness import Outcome, Scenario, run_once
+from .judge import faults
+from .points import LIBRARY
+from .sweeping import Swept
+
+__all__ = ["survey", "sweep_lines"]
 
 
 class Lines:
@@ -25,6 +31,8 @@ class Lines:
         count: Lines run so far.
         where: File, line and function of that line.
         unseen: Whether it was there to call an observer.
+        first: When each line was first run, by the function through which the library
+            was entered and the line itself.
     """
 
     def __init__(self, at: int = 0) -> None:
@@ -32,6 +40,7 @@ class Lines:
         self.count = 0
         self.where = ""
         self.unseen = False
+        self.first: dict[str, dict[tuple[str, int], int]] = {}
 
     def __call__(self, frame: FrameType, event: str, arg: object) -> Any:
         if frame.f_code.co_filename.startswith(LIBRARY):
@@ -41,7 +50,9 @@ class Lines:
     def _line(self, frame: FrameType, event: str, arg: object) -> Any:
         if event == "line":
             self.count += 1
-            if self.count == self.at:
+            if not self.at:
+                self._note(frame)
+            elif self.count == self.at:
                 code = frame.f_code
                 caller = frame.f_back
                 self.unseen = caller is not None and caller.f_code.co_name == "_tell"
@@ -49,12 +60,54 @@ class Lines:
                 signal.raise_signal(signal.SIGINT)
         return self._line
 
+    def _note(self, frame: FrameType) -> None:
+        entry = frame
+        while (back := entry.f_back) is not None:
+            if not back.f_code.co_filename.startswith(LIBRARY):
+                break
+            entry = back
+        lines = self.first.setdefault(entry.f_code.co_qualname, {})
+        lines.setdefault((frame.f_code.co_filename, frame.f_lineno), self.count)
 
-def run_traced(scenario: Scenario, lines: Lines, seed: int = 0) -> Outcome:
+
+def run_traced(scenario: Scenario, lines: Lines) -> Outcome:
     """Run *scenario* with *lines* as the trace function of this thread."""
-    before: Callable[..., Any] | None = sys.gettrace()
+    before = sys.gettrace()
     sys.settrace(lines)
     try:
-        return run_once(scenario, seed=seed)
+        return run_once(scenario)
     finally:
         sys.settrace(before)
+
+
+def survey(scenario: Scenario) -> dict[str, list[int]]:
+    """Give the moments at which a line is run for the first time, by where one came in.
+
+    The same line may be protected or not, depending on who has called it: the function
+    through which user code or trio's scheduler has entered the library.
+    """
+    lines = Lines()
+    run_traced(scenario, lines)
+    return {entry: list(found.values()) for entry, found in lines.first.items()}
+
+
+def sweep_lines(scenario: Scenario, moments: Iterable[int]) -> Swept:
+    """Raise SIGINT at *moments*, counted in lines of the library that are run."""
+    swept = Swept(f"{scenario.name}, SIGINT at lines of the library")
+    for at in moments:
+        lines = Lines(at)
+        out = run_traced(scenario, lines)
+        assert lines.where
+        out.acted = [SIGINT_STEP]
+        judged = scenario
+        if lines.unseen:
+            # It hit an observer, ours: what that was about to see is missing.
+            out.events.clear()
+            judged = evolve(scenario, module=None)
+        swept.tried += 1
+        swept.found.extend(
+            f"SIGINT at line {at}, {lines.where}: {fault}"
+            for fault in faults(judged, out)
+        )
+    gc.collect()  # coroutines that were made and not begun: here and not in another test
+    return swept

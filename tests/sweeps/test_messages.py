@@ -62,16 +62,6 @@ def test_each_message_is_handled_once_or_reported(kind: Kind, crash_every: int) 
     assert judge_all(kind, crash_every, ways, seeds=1) == ""
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("crash_every", [0, 1, 2, 3, 5, 8])
-def test_each_message_is_handled_once_or_reported_under_more_schedules(
-    kind: Kind, crash_every: int
-) -> None:
-    ways = list(itertools.product((0.0, 0.003), (0, 2), (False, True)))
-    assert judge_all(kind, crash_every, ways, seeds=4) == ""
-
-
 @pytest.mark.parametrize("capacity", [0, 1, 2, 64])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("action", [CANCEL, SIGINT_STEP], ids=["cancel", "SIGINT"])

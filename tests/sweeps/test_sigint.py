@@ -1,6 +1,5 @@
 """A real SIGINT: at lines of the library itself, while it stops, and under `run_tree`."""
 
-import gc
 import signal
 from collections.abc import Callable, Iterable
 from random import Random
@@ -13,51 +12,26 @@ from trio.testing import MockClock
 import regrow
 from regrow import Actor, Event, child, grace, open_tree, run_tree, supervisor
 
-from .actions import SIGINT_STEP, Action, Moment
+from .actions import Action, Moment
 from .harness import run_once
 from .judge import faults
-from .lines import Lines, run_traced
+from .lines import survey, sweep_lines
 from .scenarios import SCENARIOS
-
-
-def interrupt_lines(name: str, count: int, seed: int) -> list[str]:
-    """Raise SIGINT at *count* lines of the library; give what was wrong."""
-    scenario = SCENARIOS[name]
-    quiet = Lines()
-    run_traced(scenario, quiet)
-    random = Random(seed)
-    found: list[str] = []
-    for _ in range(count):
-        lines = Lines(random.randint(1, quiet.count))
-        out = run_traced(scenario, lines)
-        judged = scenario
-        if lines.where:
-            out.acted = [SIGINT_STEP]
-        if lines.unseen:
-            # It hit an observer, ours: what that was about to see is missing.
-            out.events.clear()
-            judged = evolve(scenario, module=None)
-        found.extend(
-            f"SIGINT at line {lines.at}, {lines.where}: {fault}"
-            for fault in faults(judged, out)
-        )
-    gc.collect()  # coroutines that were made and not begun: here and not in another test
-    print(f"{name}, SIGINT in the library: {count} points, {len(found)} violations")
-    return found
 
 
 # Between the making of a coroutine and its first step there is no way to protect it.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_no_line_of_the_library_is_a_bad_moment_for_ctrl_c(name: str) -> None:
-    assert interrupt_lines(name, 20, seed=1) == []
-
-
-@pytest.mark.long
-@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_none_of_many_lines_is_a_bad_moment_for_ctrl_c(name: str) -> None:
-    assert interrupt_lines(name, 500, seed=2) == []
+    random = Random(1)
+    moments = [
+        moment
+        for found in survey(SCENARIOS[name]).values()
+        for moment in random.sample(found, min(2, len(found)))
+    ]
+    swept = sweep_lines(SCENARIOS[name], moments)
+    print(swept)
+    assert swept.found == []
 
 
 def test_ctrl_c_while_a_failed_block_is_left_comes_out_bare() -> None:
@@ -132,9 +106,6 @@ def test_a_signal_stops_a_whole_program_in_order() -> None:
     assert run_as_program(None, stride=3) == []
 
 
-# A signal between the making and the first step of a coroutine leaves it to the garbage
-# collector, which tells of it at any later moment.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("after", [1, 4, 16])
 def test_a_second_signal_cuts_a_whole_program_off(after: int) -> None:
     assert run_as_program(after, stride=5) == []
