@@ -166,7 +166,7 @@ async def test_what_fails_before_a_child_is_up_fails_the_start() -> None:
         (Constructor, Boom),
         (FirstHalf, Boom),
         (NoYield, RuntimeError),
-        (Undecorated, AttributeError),
+        (Undecorated, TypeError),
         (Stopping, Shutdown),
         (service, Boom),
         (no_actor, NotAnActorError),
