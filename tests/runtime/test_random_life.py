@@ -43,6 +43,7 @@ from regrow import (
 from .trees import Boom
 
 SECONDS = 30.0
+QUIET = 1000.0
 POLICIES: list[Any] = ["wait", "raise", "drop_oldest", "drop_newest"]
 STRATEGIES: list[Any] = ["one_for_one", "one_for_all", "rest_for_one"]
 
@@ -59,6 +60,11 @@ class World:
     done: set[int] = field(factory=set)
     events: list[Event] = field(factory=list)
     actors: dict[str, Ref[Any]] = field(factory=dict)
+    supervisors: list[SupervisorRef] = field(factory=list)
+    pending: dict[int, str] = field(factory=dict)
+    stuck: dict[int, str] = field(factory=dict)
+    patient: bool = False
+    asked: int = 0
     count: int = 0
     dropped_calls: int = 0
 
@@ -114,6 +120,9 @@ class Wild(Actor):
         elif draw < 0.6:
             with contextlib.suppress(CallError):
                 await self._call_another()
+        elif draw < 0.65:
+            with contextlib.suppress(RegrowError):
+                await self._ask_a_supervisor()
         if world.random.random() < self.trouble / 4:
             raise Boom("work")
         if world.random.random() < self.trouble / 16:
@@ -122,7 +131,7 @@ class Wild(Actor):
         if world.random.random() < self.trouble / 16:
             self.stop()
         world.done.add(number)
-        if world.random.random() < 0.1:
+        if world.random.random() < 0.1 and world.kinds[number] != "inner call":
             self.kept.append(Deferred())
             return self.kept[-1]
         while self.kept and world.random.random() < 0.5:
@@ -133,7 +142,25 @@ class Wild(Actor):
         world = self.world
         path = world.random.choice(sorted(world.actors))
         number = world.number(-1, "inner call", path)
-        await tell(world, number, partial(world.actors[path].call, Wild.work, number))
+        world.pending[number] = f"{self.ref.path} calls {path}"
+        try:
+            send = partial(world.actors[path].call, Wild.work, number)
+            await tell(world, number, send)
+        finally:
+            del world.pending[number]
+
+    async def _ask_a_supervisor(self) -> None:
+        world, random = self.world, self.world.random
+        ref = random.choice(world.supervisors)
+        world.asked += 1
+        key = -world.asked
+        world.pending[key] = f"{self.ref.path} asks {ref.path}"
+        try:
+            children = [each.name for each in await ref.which_children()]
+            name = random.choice(children or ["none"])
+            await random.choice([ref.terminate_child, ref.restart_child])(name)
+        finally:
+            del world.pending[key]
 
 
 async def tell(world: World, number: int, send: Callable[[], Awaitable[Any]]) -> None:
@@ -178,12 +205,12 @@ async def sender(world: World, me: int) -> None:
                     await tell(world, number, now)
 
 
-async def meddler(world: World, supervisors: list[SupervisorRef]) -> None:
+async def meddler(world: World) -> None:
     random = world.random
     added = 0
     while True:
         await trio.sleep(random.random())
-        ref = random.choice(supervisors)
+        ref = random.choice(world.supervisors)
         with trio.move_on_after(random.choice([0.1, 1.0, math.inf])):
             with contextlib.suppress(RegrowError):
                 children = await ref.which_children()
@@ -223,7 +250,7 @@ def wild(world: World, name: str) -> Any:
         random.choice([0.05, 0.1, 0.3]),
         name=name,
         restart=random.choice(["permanent"] * 4 + ["transient", "temporary"]),
-        shutdown=random.choice([0.0, 0.3, 5.0]),
+        shutdown=math.inf if world.patient else random.choice([0.0, 0.3, 5.0]),
         start=random.choice(["fail", "retry"]),
         start_timeout=random.choice([0.4, math.inf]),
         backoff=random.choice([None, Backoff(0.2), Backoff(0.5, max_attempts=5)]),
@@ -256,28 +283,33 @@ async def life(world: World) -> None:
         for group in groups:
             for each in group.children:
                 world.actors[live[each].path] = live[each]
-        await meanwhile(
-            world, live, [live[each] for each in (*groups, groups[1], outer, pool)]
-        )
+        world.supervisors += [live[each] for each in (*groups, groups[1], outer, pool)]
+        await meanwhile(world, live)
     lives = live._running.host.lives
     assert lives.tasks == {}
     assert lives.waiting == 0
 
 
-async def meanwhile(world: World, live: Tree, supervisors: list[SupervisorRef]) -> None:
+async def meanwhile(world: World, live: Tree) -> None:
     random = world.random
     async with trio.open_nursery() as nursery:
         for number in range(4):
             nursery.start_soon(sender, world, number)
         for _ in range(2):
-            nursery.start_soon(meddler, world, supervisors)
+            nursery.start_soon(meddler, world)
         with trio.move_on_after(SECONDS):
             await live.wait_stopped()
-        if random.random() < 0.3:
+        if world.patient:
+            pass
+        elif random.random() < 0.3:
             live.kill()
         elif random.random() < 0.5:
             await live.stop()
         nursery.cancel_scope.cancel()
+    if world.patient:
+        await trio.sleep(QUIET)
+        world.stuck = dict(world.pending)
+        live.kill()
 
 
 def wrong(world: World) -> list[str]:
@@ -329,8 +361,8 @@ def wrong(world: World) -> list[str]:
     return found
 
 
-def run(seed: int) -> World:
-    world = World(Random(seed))
+def run(seed: int, *, patient: bool = False) -> World:
+    world = World(Random(seed), patient=patient)
     trio._core._run._r.seed(seed)  # the same turns again
 
     async def main() -> None:
@@ -346,6 +378,14 @@ def run(seed: int) -> World:
 def test_every_message_of_a_random_life_is_accounted_for(seed: int) -> None:
     world = run(seed)
     assert wrong(world) == []
+    assert len(world.begun) > 50
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_actor_waits_for_ever(seed: int) -> None:
+    """Nobody is ever cut off: an unnoticed circle would last until the end."""
+    world = run(seed, patient=True)
+    assert world.stuck == {}
     assert len(world.begun) > 50
 
 
