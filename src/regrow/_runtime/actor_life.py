@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import CoroutineType
 from typing import TYPE_CHECKING, cast
 
 import outcome
@@ -16,7 +15,16 @@ from regrow.errors import ActorCrashedError, ActorInterruptedError, MessageError
 from .life import Life
 from .messages import BEGUN, SETTLED, Deferred, Request
 from .signals import Shutdown
-from .user import await_user, call_method, call_user, only, uncancelled
+from .user import (
+    COROUTINE,
+    await_user,
+    call_method,
+    call_user,
+    check_lifespan,
+    never_began,
+    only,
+    uncancelled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["ActorLife"]
 
 STREAK = 64  # messages handled without letting others run
-
-_COROUTINE: type[CoroutineType[object, object, object]] = CoroutineType
-"""What an `async def` gives when called, by a name that tells the checkers its types."""
 
 
 class ActorLife(Life):
@@ -103,7 +108,7 @@ class ActorLife(Life):
         Only a cancellation may be swallowed: that of a scope which it has opened itself.
         """
         manager = call_user(lifespan, (), {})
-        _check_lifespan(self.actor, manager)
+        check_lifespan(self.actor, manager)
         await await_user(manager.__aenter__())
         self.is_up()
         try:
@@ -156,7 +161,7 @@ class ActorLife(Life):
             request.state = BEGUN
             try:
                 result = call_method(method, actor, request.args, request.kwargs)
-                if result is not None and type(result) is _COROUTINE:
+                if result is not None and type(result) is COROUTINE:
                     result = await await_user(result)
             except Exception as error:
                 if not self._answered_with(request, error):
@@ -192,7 +197,7 @@ class ActorLife(Life):
         if named and isinstance(error, named):
             self._answer_error(request, error)
             return True
-        if _never_began(error):
+        if never_began(error):
             self._refuse(request, f"{error}", error)
             return True
         if not only(error, Shutdown):
@@ -297,24 +302,3 @@ class ActorLife(Life):
             self.place.host.timers.cancel(entry)
         self._timers = None
         super()._leave()
-
-
-def _check_lifespan(actor: object, manager: object) -> None:
-    if hasattr(type(manager), "__aenter__"):
-        return
-    if isinstance(manager, CoroutineType):
-        manager.close()
-    message = (
-        f"lifespan of {type(actor).__qualname__} gave {type(manager).__qualname__}, which "
-        "is no async context manager. Decorate it with @asynccontextmanager, and let it "
-        "yield once."
-    )
-    raise TypeError(message)
-
-
-def _never_began(error: Exception) -> bool:
-    """Whether *error* came from the call itself, before any line of the method ran."""
-    if not isinstance(error, TypeError) or error.__traceback__ is None:
-        return False
-    called = error.__traceback__.tb_next  # the frame of call_method
-    return called is not None and called.tb_next is None

@@ -1,14 +1,27 @@
 """Calling what users wrote: unprotected from KeyboardInterrupt, as they expect."""
 
 from collections.abc import Awaitable, Callable
+from types import CoroutineType
 from typing import TypeVar, cast
 
 import trio
 from trio.lowlevel import disable_ki_protection
 
-__all__ = ["await_user", "call_method", "call_user", "only", "uncancelled"]
+__all__ = [
+    "COROUTINE",
+    "await_user",
+    "call_method",
+    "call_user",
+    "check_lifespan",
+    "never_began",
+    "only",
+    "uncancelled",
+]
 
 T = TypeVar("T")
+
+COROUTINE: "type[CoroutineType[object, object, object]]" = CoroutineType
+"""What an `async def` gives when called, by a name that tells the checkers its types."""
 
 
 @disable_ki_protection
@@ -50,3 +63,30 @@ def uncancelled(error: BaseException) -> BaseException | None:
         group = cast("BaseExceptionGroup[BaseException]", error)
         return group.split(trio.Cancelled)[1]
     return None if isinstance(error, trio.Cancelled) else error
+
+
+def check_lifespan(actor: object, manager: object) -> None:
+    """Say what is missing where the lifespan of *actor* gave no context manager.
+
+    Raises:
+        TypeError: It is none.
+    """
+    kind = type(manager)
+    if hasattr(kind, "__aenter__"):
+        return
+    if isinstance(manager, COROUTINE):
+        manager.close()
+    message = (
+        f"lifespan of {type(actor).__qualname__} gave {kind.__qualname__}, which "
+        "is no async context manager. Decorate it with @asynccontextmanager, and let it "
+        "yield once."
+    )
+    raise TypeError(message)
+
+
+def never_began(error: Exception) -> bool:
+    """Whether *error* came from calling a method, before any line of it ran."""
+    if not isinstance(error, TypeError) or error.__traceback__ is None:
+        return False
+    called = error.__traceback__.tb_next  # the frame of call_method
+    return called is not None and called.tb_next is None
