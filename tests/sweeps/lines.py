@@ -31,8 +31,8 @@ class Lines:
         count: Lines run so far.
         where: File, line and function of that line.
         unseen: Whether it was there to call an observer.
-        first: When each line was first run, by the function through which the library
-            was entered and the line itself.
+        found: When each line was run for the first and for the last time, by the function
+            through which the library was entered and the line itself.
     """
 
     def __init__(self, at: int = 0) -> None:
@@ -40,7 +40,7 @@ class Lines:
         self.count = 0
         self.where = ""
         self.unseen = False
-        self.first: dict[str, dict[tuple[str, int], int]] = {}
+        self.found: dict[str, dict[tuple[str, int], tuple[int, int]]] = {}
 
     def __call__(self, frame: FrameType, event: str, arg: object) -> Any:
         if frame.f_code.co_filename.startswith(LIBRARY):
@@ -66,8 +66,10 @@ class Lines:
             if not back.f_code.co_filename.startswith(LIBRARY):
                 break
             entry = back
-        lines = self.first.setdefault(entry.f_code.co_qualname, {})
-        lines.setdefault((frame.f_code.co_filename, frame.f_lineno), self.count)
+        lines = self.found.setdefault(entry.f_code.co_qualname, {})
+        line = (frame.f_code.co_filename, frame.f_lineno)
+        first, _ = lines.get(line, (self.count, 0))
+        lines[line] = (first, self.count)
 
 
 def run_traced(scenario: Scenario, lines: Lines) -> Outcome:
@@ -81,14 +83,17 @@ def run_traced(scenario: Scenario, lines: Lines) -> Outcome:
 
 
 def survey(scenario: Scenario) -> dict[str, list[int]]:
-    """Give the moments at which a line is run for the first time, by where one came in.
+    """Give when each line is run for the first and the last time, by where one came in.
 
     The same line may be protected or not, depending on who has called it: the function
     through which user code or trio's scheduler has entered the library.
     """
     lines = Lines()
     run_traced(scenario, lines)
-    return {entry: list(found.values()) for entry, found in lines.first.items()}
+    return {
+        entry: sorted({moment for both in found.values() for moment in both})
+        for entry, found in lines.found.items()
+    }
 
 
 def sweep_lines(scenario: Scenario, moments: Iterable[int]) -> Swept:

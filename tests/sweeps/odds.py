@@ -25,6 +25,7 @@ from regrow import (
     Supervisor,
     SupervisorRef,
     child,
+    grace,
     open_tree,
     supervisor,
 )
@@ -112,6 +113,15 @@ async def gate(
     await trio.sleep_forever()
 
 
+async def stubborn() -> None:
+    """Take more time to clean up than there is."""
+    try:
+        await trio.sleep_forever()
+    finally:
+        with grace():
+            await trio.sleep(90)
+
+
 async def job(seconds: float) -> None:
     """Do something and be done."""
     await trio.sleep(seconds)
@@ -155,6 +165,7 @@ def odds() -> Supervisor:
         child(Keeper, ledger.ref),
         child(flaky, ["twice", "once"], backoff=waits),
         child(Abrupt, shutdown=0),
+        child(stubborn, shutdown=0.005),
         strategy="one_for_all",
     )
     slow = child(gate, [0.5], start_timeout=0.05, start="retry", backoff=waits)
