@@ -20,6 +20,7 @@ from regrow import (
     ChildExited,
     Event,
     IgnoreStart,
+    Mailbox,
     Ref,
     RestartLimitExceededError,
     StartFailedError,
@@ -224,6 +225,25 @@ async def test_the_other_records(caplog: pytest.LogCaptureFixture) -> None:
         event = record.__dict__["regrow_event"]
         assert isinstance(event, Event)
         assert record.getMessage().startswith(f"{event.path} [{event.incarnation}] ")
+
+
+@virtual
+async def test_dropped_messages_have_one_record_for_a_second(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    x = child(Child, Story(), name="x", mailbox=Mailbox(1, "drop_newest"))
+    async with open_tree(supervisor("root", x)) as tree:
+        await tree[x].cast(Child.sleep, 5)
+        await trio.testing.wait_all_tasks_blocked()
+        for count in (2, 3):
+            for _ in range(count):
+                tree[x].cast_nowait(Child.ping)
+            await trio.sleep(2)
+    assert others(caplog) == [
+        "WARNING root/x [1] dropped 1 message (drop_newest)",
+        "WARNING root/x [1] dropped 3 messages (drop_newest)",
+        "WARNING root/x [1] dead letter 'ping': it was stopped for good",
+    ]
 
 
 PROGRAM = """

@@ -457,3 +457,42 @@ async def test_a_second_fatal_exception_while_stopping_does_not_hide_the_first()
         "root/exiting_again 1 crashed when told: SystemExit",
         "root 1 shutdown when told",
     ]
+
+
+@virtual
+async def test_cancelled_while_a_failed_start_is_cleaned_up_the_failure_comes_out() -> (
+    None
+):
+    story = Story()
+    slow = child(partial(Child, cleanup=2), story, name="a")
+    with pytest.raises(StartFailedError), trio.move_on_after(1):
+        async with open_tree(
+            supervisor("root", slow, child(Unwilling)), observers=[story]
+        ):
+            raise AssertionError
+    assert story.timed[2:] == [
+        "0 root/unwilling 1 not started: Boom",
+        "0 root/a cleans up",
+        "2 root/a is clean",
+        "2 root/a 1 shutdown when told",
+        "2 root 1 not started: StartFailedError",
+    ]
+
+
+@virtual
+async def test_the_call_that_met_what_exits_the_program_is_no_second_failure() -> None:
+    with pytest.raises(SystemExit) as out:
+        async with open_tree(lasting()) as tree:
+            await tree.ref("root/a", Child).call(Child.throw, SystemExit(5))
+    assert out.value.code == 5
+
+
+@virtual
+async def test_a_request_to_a_supervisor_of_a_failed_tree_is_no_second_failure() -> (
+    None
+):
+    with pytest.raises(RestartLimitExceededError):
+        async with open_tree(giving_up()) as tree:
+            await returns(tree)
+            with trio.CancelScope(shield=True):
+                await tree.supervisor("root").start_child(child(Actor, name="late"))

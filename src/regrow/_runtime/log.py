@@ -56,7 +56,8 @@ def _told(event: events.Event) -> Told:
             text = f"answered the cast {message!r} with {summary(error)}"
             return logging.WARNING, text, None
         case events.MessagesDropped(count=count, policy=policy):
-            return logging.WARNING, f"dropped {count} messages ({policy})", None
+            messages = "1 message" if count == 1 else f"{count} messages"
+            return logging.WARNING, f"dropped {messages} ({policy})", None
         case events.AutoShutdown(child=child):
             return logging.INFO, f"shuts down, as {child!r} has ended", None
         case events.PlaceClosed(why=why):
