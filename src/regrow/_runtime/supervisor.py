@@ -14,13 +14,11 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from regrow._core import steps
-from regrow._core.events import AutoShutdown, ChildRestarting, RestartLimitExceeded
 from regrow._core.exits import Exit, ExitReason
 from regrow._core.machine import SupervisorMachine
 from regrow._core.specs import SupervisorSpec
 from regrow.errors import (
     CallError,
-    RestartLimitExceededError,
 )
 
 from .actor_place import ActorPlace
@@ -28,13 +26,12 @@ from .inbox import Inbox
 from .life import Life
 from .place import Place, SupervisorPlace
 from .starting import start_actor, start_service
+from .telling import tell_ending, tell_restart
 from .waits import break_circle
-from .wiring import make_place
+from .wiring import place_for, remove_child, why_closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from regrow._core.specs import ChildSpec
 
     from .timers import TimerEntry
 
@@ -169,9 +166,9 @@ class SupervisorLife(Life):
                 self._cancel_start(name, run)
             case steps.ClosePlace(name=name):
                 place = self.supervisor_place.children[name]
-                place.close(_why_closed(place))
+                place.close(why_closed(place))
             case steps.RemovePlace(name=name):
-                self._remove_child(name)
+                remove_child(self.supervisor_place, name)
             case steps.StartTimer(name=name, token=token, delay=delay):
                 due = steps.TimerDue(name, token)
                 timers = self.place.host.timers
@@ -183,9 +180,9 @@ class SupervisorLife(Life):
             case steps.Up():
                 self.is_up()
             case steps.RestartDecided():
-                self._tell_restart(step)
+                tell_restart(self.supervisor_place, step)
             case steps.Ending():
-                self._tell_ending(step)
+                tell_ending(self, step)
             case steps.Finished():
                 self._finished = step
             case _:
@@ -196,7 +193,7 @@ class SupervisorLife(Life):
         self.post(due)
 
     def _start_child(self, name: str, run: int) -> None:
-        place = self._place_for(self._machine.spec_of(name))
+        place = place_for(self.supervisor_place, self._machine.spec_of(name))
         self._last_started = place
         if (
             isinstance(place, ActorPlace)
@@ -262,54 +259,6 @@ class SupervisorLife(Life):
             answer.origin = self.place.host
         asked.answer(answer)
 
-    def _tell_restart(self, step: steps.RestartDecided) -> None:
-        place = self.supervisor_place.children[step.name]
-        host = place.host
-        host.emit(
-            ChildRestarting(
-                place.path,
-                place.incarnation,
-                host.now(),
-                step.attempt,
-                step.delay,
-                step.error,
-            )
-        )
-
-    def _tell_ending(self, step: steps.Ending) -> None:
-        place = self.place
-        host = place.host
-        now = host.now()
-        if isinstance(step.error, RestartLimitExceededError):
-            host.emit(RestartLimitExceeded(place.path, self.number, now, step.error))
-        elif step.outcome is steps.Outcome.AUTO_SHUTDOWN:
-            host.emit(AutoShutdown(place.path, self.number, now, step.child))
-        if place.parent is None and step.error is not None:
-            host.on_failure()  # the body goes first (promise 1)
-
-    # ------------------------------------------------------------------------ places
-
-    def _place_for(self, spec: ChildSpec) -> Place:
-        """Give the place of a child that is started, making it for a new one."""
-        own = self.supervisor_place
-        place = own.children.get(spec.name)
-        if place is not None and place.spec is spec:
-            return place
-        place = own.declared.get(spec.name)
-        if place is None or place.spec is not spec:
-            place = make_place(own.host, own, spec)
-        own.children[spec.name] = place
-        return place
-
-    def _remove_child(self, name: str) -> None:
-        """The child is forgotten; a declared one comes back with a new incarnation."""
-        own = self.supervisor_place
-        place = own.children.pop(name)
-        if own.declared.get(name) is place:
-            place.close(_why_closed(place))
-        else:
-            place.remove(_why_closed(place))
-
     # ------------------------------------------------------------------------- stops
 
     def tree_stops(self) -> None:
@@ -341,9 +290,3 @@ class SupervisorLife(Life):
         if finished is not None and finished.outcome is steps.Outcome.AUTO_SHUTDOWN:
             return Exit(ExitReason.SHUTDOWN, busy=busy)
         return super().judge(error, cut=cut, busy=busy)
-
-
-def _why_closed(place: Place) -> str:
-    if place.host.stopping:
-        return "is closed: its tree is stopping"
-    return "is closed: its child has ended for good"

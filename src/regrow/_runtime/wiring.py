@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .actor import Actor
     from .host import Host
 
-__all__ = ["live_args", "make_place"]
+__all__ = ["live_args", "make_place", "place_for", "remove_child", "why_closed"]
 
 
 def make_place(host: Host, parent: SupervisorPlace | None, spec: ChildSpec) -> Place:
@@ -40,6 +40,34 @@ def make_place(host: Host, parent: SupervisorPlace | None, spec: ChildSpec) -> P
         place = Place(host, parent, spec)
     host.register(place)
     return place
+
+
+def place_for(own: SupervisorPlace, spec: ChildSpec) -> Place:
+    """Give the place of a child of *own* that is started, making it for a new one."""
+    place = own.children.get(spec.name)
+    if place is not None and place.spec is spec:
+        return place
+    place = own.declared.get(spec.name)
+    if place is None or place.spec is not spec:
+        place = make_place(own.host, own, spec)
+    own.children[spec.name] = place
+    return place
+
+
+def remove_child(own: SupervisorPlace, name: str) -> None:
+    """The child is forgotten; a declared one comes back with a new incarnation."""
+    place = own.children.pop(name)
+    if own.declared.get(name) is place:
+        place.close(why_closed(place))
+    else:
+        place.remove(why_closed(place))
+
+
+def why_closed(place: Place) -> str:
+    """Say in words why *place* takes no more messages."""
+    if place.host.stopping:
+        return "is closed: its tree is stopping"
+    return "is closed: its child has ended for good"
 
 
 def live_args(place: Place, args: tuple[object, ...]) -> tuple[object, ...]:
