@@ -89,3 +89,41 @@ def test_an_old_one_does_not_count() -> None:
 
     assert driver.finished is not None
     assert driver.finished.outcome is steps.Outcome.STOPPED
+
+
+def test_uptime_before_it_begins_a_new_row() -> None:
+    patient = spec("a", backoff=Backoff(max_attempts=2, jitter=0.0))
+    driver = Driver(sup(patient))
+    driver.crash("a")
+    driver.advance(1000.0)
+
+    stop_after(driver, "a")
+
+    assert driver.finished is not None
+    assert driver.finished.outcome is steps.Outcome.STOPPED
+
+
+def test_the_end_of_one_that_was_told_to_stop_does_not_count() -> None:
+    driver = Driver(sup("a", "b", intensity=0))
+    driver.slow.add("a")
+    driver.send(driver.asks(steps.TerminateChild("a")))
+    crashed = steps.Exited("a", driver.stopping.pop("a"), CRASH)
+
+    driver.send(steps.StopRequested(final=True, before=(crashed,)), crashed)
+
+    assert driver.finished is not None
+    assert driver.finished.outcome is steps.Outcome.STOPPED
+
+
+def test_one_that_a_round_has_found_dead_does_not_count() -> None:
+    declared = sup("a", "b", "c", strategy="one_for_all", intensity=1)
+    driver = Driver(declared, a="ok hang")
+    driver.slow.add("c")
+    driver.crash("a")
+    driver.crash("b")
+    assert driver.end("c") == ["start a"]
+
+    driver.stop()
+
+    assert driver.finished is not None
+    assert driver.finished.outcome is steps.Outcome.STOPPED

@@ -7,7 +7,7 @@ import pytest
 from regrow._core import steps
 from regrow._core.exits import Exit, ExitReason
 from regrow.errors import RestartLimitExceededError
-from tests.core.driver import Driver, dynamic, spec, sup
+from tests.core.driver import Boom, Driver, dynamic, spec, sup
 
 NORMAL, SHUTDOWN = ExitReason.NORMAL, ExitReason.SHUTDOWN
 CRASHED, KILLED = ExitReason.CRASHED, ExitReason.KILLED
@@ -101,6 +101,8 @@ def test_a_retry_is_decided_for_what_its_start_failed_of() -> None:
 
     first, second = driver.decisions
     assert (first.attempt, second.attempt) == (1, 2)
+    assert isinstance(first.error, Boom)
+    assert isinstance(second.error, Boom)
     assert first.error is not second.error
     assert driver.ending is not None
     error = driver.ending.error

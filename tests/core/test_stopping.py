@@ -177,6 +177,16 @@ def test_a_start_that_is_quicker_than_its_cancelling_is_stopped(final: bool) -> 
     assert driver.end("b") == [f"stop a{good}", ENDED]
 
 
+def test_a_restart_that_is_quicker_than_its_cancelling_is_stopped_in_its_turn() -> None:
+    driver = Driver(sup("a", "b"), a="ok hang")
+    driver.crash("a")
+    driver.slow.add("a")
+    driver.stop()
+
+    assert driver.come_up("a") == ["stop b for good", "stop a for good"]
+    assert driver.end("a") == [ENDED]
+
+
 def test_a_start_that_is_ignored_before_its_cancelling_is_over() -> None:
     driver = Driver(sup("a", "b"), b="hang")
     driver.slow.add("b")
@@ -471,7 +481,6 @@ def test_giving_up_too_late_or_twice_does_nothing() -> None:
     assert driver.send(steps.AbandonCall(3), steps.AbandonCall(3)) == []
     assert driver.come_up("n") == ["reply 2"]
     assert driver.send(steps.AbandonCall(2)) == []
-    assert driver.machine._waiting == set()
 
 
 # ----------------------------------------------------------------------------- draining

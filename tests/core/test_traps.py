@@ -373,6 +373,7 @@ def test_t23_ten_thousand_temporary_children_leave_nothing_behind() -> None:
     after = sys.getallocatedblocks()
 
     assert driver.statuses == {}
+    assert driver.machine._waiting == set()
     assert last() is None
     assert after - before < 1000  # a tenth of an object a child
 

@@ -89,13 +89,11 @@ class Restarts(Shutdown):
 
     def _retry(self, child: Child) -> None:
         """The turn of a failed restart has come, or its delay is over."""
-        due, error = child.delayed, child.failed
-        child.delayed = False  # its timer has gone off
-        self._unschedule(child)
-        if due:
+        if child.delayed:
+            child.delayed = False  # its timer has gone off
             self._round(child)
         else:
-            self._restart(child, error, while_starting=True)  # S32: it counts again
+            self._restart(child, child.failed, while_starting=True)  # S32: counts again
 
     # ------------------------------------------------------------------ making a restart
 
