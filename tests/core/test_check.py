@@ -36,6 +36,7 @@ def codes(findings: Iterator[Finding]) -> list[tuple[str, str]]:
 
 
 NUMBERS: list[Any] = [-1, -0.5, math.nan, -math.inf, "1", None, True]
+HUGE = 10**400  # a whole number that no float can hold
 
 # ------------------------------------------------------------------ options of a child
 
@@ -132,7 +133,7 @@ def test_names_that_are_none(name: Any) -> None:
 
 
 @pytest.mark.parametrize("option", ["shutdown", "start_timeout"])
-@pytest.mark.parametrize("value", NUMBERS)
+@pytest.mark.parametrize("value", [*NUMBERS, HUGE])
 def test_seconds_that_are_none(option: str, value: Any) -> None:
     assert codes(iter(declared(**{option: value}).findings)) == [
         (f"invalid_{option}", "a")
@@ -143,7 +144,7 @@ def test_seconds_that_are_none(option: str, value: Any) -> None:
     ("field", "values", "bound"),
     [
         ("initial", [*NUMBERS, math.inf], "0 or more"),
-        ("factor", [*NUMBERS, 0.99, math.inf], "1 or more"),
+        ("factor", [*NUMBERS, 0.99, math.inf, HUGE], "1 or more"),
         ("maximum", [*NUMBERS, 0.09, math.inf], "initial or more"),
         ("jitter", [*NUMBERS, 1.01], "from 0 to 1"),
         ("reset_after", NUMBERS, "0 or more"),
