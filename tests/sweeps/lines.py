@@ -97,12 +97,19 @@ def survey(scenario: Scenario) -> dict[str, list[int]]:
 
 
 def sweep_lines(scenario: Scenario, moments: Iterable[int]) -> Swept:
-    """Raise SIGINT at *moments*, counted in lines of the library that are run."""
+    """Raise SIGINT at *moments*, counted in lines of the library that are run.
+
+    Two runs may differ by some lines (what was collected when), so that one of the last
+    moments may not come. More than one in ten would mean that nothing is tried here.
+    """
     swept = Swept(f"{scenario.name}, SIGINT at lines of the library")
+    never_came = 0
     for at in moments:
         lines = Lines(at)
         out = run_traced(scenario, lines)
-        assert lines.where
+        if not lines.where:
+            never_came += 1
+            continue
         out.acted = [SIGINT_STEP]
         judged = scenario
         if lines.unseen:
@@ -115,4 +122,5 @@ def sweep_lines(scenario: Scenario, moments: Iterable[int]) -> Swept:
             for fault in faults(judged, out)
         )
     gc.collect()  # coroutines that were made and not begun: here and not in another test
+    assert never_came * 10 <= swept.tried
     return swept
