@@ -36,6 +36,7 @@ def chosen_lines() -> dict[str, list[int]]:
 
 
 # Between the making of a coroutine and its first step there is no way to protect it.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_no_line_of_the_library_is_a_bad_moment_for_ctrl_c(name: str) -> None:

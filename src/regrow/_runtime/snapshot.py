@@ -57,9 +57,11 @@ class PlaceSnapshot:
         Raises:
             KeyError: There is no such place.
         """
-        for place in self.walk():
-            if place.path == path:
-                return place
+        if path == self.path:
+            return self
+        for child in self.children:
+            if f"{path}/".startswith(f"{child.path}/"):
+                return child.find(path)
         raise KeyError(path)
 
 
