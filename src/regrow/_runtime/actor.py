@@ -15,7 +15,7 @@ from trio.lowlevel import enable_ki_protection
 from regrow.errors import NotInTreeError
 
 from .actor_life import ActorLife
-from .messages import Request
+from .messages import Cast
 from .ref import Ref
 from .waits import lives
 
@@ -146,7 +146,7 @@ class Timer:
         life = self._life
         life.drop_timer(self)
         place = life.actor_place
-        request = Request(self._handler, self._args, self._kwargs, place, None)
+        request = Cast(self._handler, self._args, self._kwargs, place)
         request.life = life.number
         missed = 0
         if self._every:

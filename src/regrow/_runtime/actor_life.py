@@ -167,10 +167,10 @@ class ActorLife(Life):
                 if not self._answered_with(request, error):
                     raise
             else:
-                if request.task is not None and not isinstance(result, Deferred):
-                    request.settle(outcome.Value(result))
-                elif isinstance(result, Deferred):
+                if result is not None and isinstance(result, Deferred):
                     self._defer(request, cast("Deferred[object]", result))
+                elif request.task is not None:
+                    request.answer(result)
             self._in_hand = None
 
     # --------------------------------------------------------------------- answers

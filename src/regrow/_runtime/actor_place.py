@@ -100,9 +100,9 @@ class ActorPlace(Place):
         """
         if self.open and self.box.offer(request):
             return False
-        return self._send_past(request, may_wait=may_wait)
+        return self.send_past(request, may_wait=may_wait)
 
-    def _send_past(self, request: Request, *, may_wait: bool) -> bool:
+    def send_past(self, request: Request, *, may_wait: bool) -> bool:
         """Send it to a closed place, or to one without room."""
         if not self.open:
             if request.is_call:

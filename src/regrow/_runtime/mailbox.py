@@ -15,7 +15,7 @@ callers, so that no state is left half changed.
 
 from __future__ import annotations
 
-import math
+import sys
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ import trio
 from .messages import ABANDONED, LINE, QUEUED, Request, State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from regrow._core.specs import Mailbox
 
 __all__ = ["Box"]
@@ -47,11 +49,12 @@ class Box:
     __slots__ = (
         "_capacity",
         "_front",
+        "_get",
         "_husks",
         "_line",
+        "_put",
         "_reader",
         "_receive",
-        "_send",
         "count",
         "expected",
         "rules",
@@ -61,10 +64,12 @@ class Box:
         self.rules: Mailbox = rules
         self.count: int = 0
         self.expected: bool = False
-        self._capacity: float = rules.capacity
+        self._capacity: int = int(min(rules.capacity, sys.maxsize))
         self._front: Request | None = None
-        self._send: trio.MemorySendChannel[Request] | None = None
         self._receive: trio.MemoryReceiveChannel[Request] | None = None
+        # Looked up once: what puts a request into the channel, and what gets one out.
+        self._put: Callable[[Request], None] | None = None
+        self._get: Callable[[], Request] | None = None
         self._line: deque[Request] | None = None
         self._husks = 0
         self._reader: trio.lowlevel.Task | None = None
@@ -80,25 +85,28 @@ class Box:
             self.count += 1
             trio.lowlevel.reschedule(reader)
             return True
-        if self.count >= self._capacity and (
-            self.count or self._line or not self.expected
-        ):
+        count = self.count
+        if count >= self._capacity and (count or self._line or not self.expected):
             return False
-        self._put(request)
+        self.count = count + 1
+        put = self._put
+        if put is None:
+            put = self._open()
+        put(request)
         return True
 
-    def _put(self, request: Request) -> None:
+    def _append(self, request: Request) -> None:
         self.count += 1
-        send = self._send
-        if send is None:
-            send = self._open()
-        send.send_nowait(request)
+        put = self._put or self._open()
+        put(request)
 
-    def _open(self) -> trio.MemorySendChannel[Request]:
+    def _open(self) -> Callable[[Request], None]:
         """Make the channel, which an actor that is always waiting never needs."""
-        send, self._receive = trio.open_memory_channel[Request](math.inf)
-        self._send = send
-        return send
+        send, receive = trio.open_memory_channel[Request](sys.maxsize)
+        self._receive = receive
+        self._get = receive.receive_nowait
+        self._put = send.send_nowait
+        return self._put
 
     def queue_up(self, request: Request) -> None:
         """Let *request* wait for room, behind those that do."""
@@ -137,9 +145,9 @@ class Box:
             if request is not None:
                 self._front = None
             else:
-                receive = self._receive
-                assert receive is not None  # noqa: S101 - what counts is in there
-                request = receive.receive_nowait()
+                get = self._get
+                assert get is not None  # noqa: S101 - what counts is in there
+                request = get()
             if request.state is QUEUED:
                 self.count -= 1
                 if self._line:
@@ -185,7 +193,7 @@ class Box:
             request = self._head_of_line()
             if request is not None:
                 request.admitted()
-                self._put(request)
+                self._append(request)
 
     # -------------------------------------------------------------------- all of it
 
@@ -225,6 +233,6 @@ class Box:
 
     def _refill(self, requests: list[Request]) -> None:
         if requests:
-            send = self._send or self._open()
+            put = self._put or self._open()
             for request in requests:
-                send.send_nowait(request)
+                put(request)

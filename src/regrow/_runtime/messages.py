@@ -7,24 +7,27 @@ request is settled exactly once: answered, refused, or abandoned by its sender.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 import outcome
 import trio
-from trio.lowlevel import enable_ki_protection
+from trio.lowlevel import enable_ki_protection, reschedule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 
     from .actor_place import ActorPlace
     from .handlers import Handler
     from .waits import Waiter
 
-__all__ = ["Deferred", "Request", "State"]
+__all__ = ["Answer", "Cast", "Deferred", "Request", "State"]
 
 T = TypeVar("T")
 
 SECOND_CALL = "this Deferred answers another call already: make one for each call"
+
+
+NO_KEYWORDS: dict[str, object] = {}  # stays empty: calling a method with it makes a copy
 
 
 class State(IntEnum):
@@ -48,6 +51,32 @@ SETTLED = State.SETTLED
 ABANDONED = State.ABANDONED
 
 
+class Answer(outcome.Outcome[object]):
+    """An answer on its way to the task that is parked for it.
+
+    A fresh one for each, read once by `trio.lowlevel.wait_task_rescheduled`:
+    `outcome.Value` guards itself against a second reading, which costs as much as all
+    else that a call does on the way back.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value: object = value
+
+    def unwrap(self) -> object:
+        """Give the answer."""
+        return self.value
+
+    def send(self, gen: Generator[T, object, object]) -> T:
+        """Send the answer into a generator."""
+        return gen.send(self.value)
+
+    async def asend(self, agen: AsyncGenerator[T, object]) -> T:
+        """Send the answer into an async generator."""
+        return await agen.asend(self.value)
+
+
 class Request:
     """One message, with whoever waits for it.
 
@@ -57,7 +86,6 @@ class Request:
         kwargs: Keyword arguments.
         place: Where it was sent.
         task: The parked sender; `None` when nobody waits.
-        is_call: Whether an answer is wanted.
         life: For a timer's message, the only incarnation that it is for; else 0.
         waiter: The actor whose own task waits, for call cycles.
     """
@@ -65,7 +93,6 @@ class Request:
     __slots__ = (
         "args",
         "handler",
-        "is_call",
         "kwargs",
         "life",
         "place",
@@ -73,6 +100,9 @@ class Request:
         "task",
         "waiter",
     )
+
+    is_call: ClassVar[bool] = True
+    """Whether an answer is wanted."""
 
     def __init__(
         self,
@@ -84,11 +114,10 @@ class Request:
     ) -> None:
         self.handler: Handler = handler
         self.args: tuple[object, ...] = args
-        self.kwargs: dict[str, object] = kwargs
+        self.kwargs: dict[str, object] = kwargs or NO_KEYWORDS
+        self.life: int = 0
         self.place: ActorPlace = place
         self.task = task
-        self.is_call: bool = task is not None
-        self.life: int = 0
         self.state: State = QUEUED
         self.waiter: Waiter | None = None
 
@@ -104,6 +133,16 @@ class Request:
             self.waiter = None
             waiter.waits_no_more()
 
+    def answer(self, value: object) -> None:
+        """Wake the sender of a call that was begun with *value*."""
+        task = self.task
+        if task is not None:  # it has not given up
+            self.task = None
+            self.state = SETTLED
+            if self.waiter is not None:
+                self.no_longer_awaited()
+            reschedule(task, Answer(value))
+
     def settle(self, result: outcome.Outcome[object]) -> bool:
         """Wake the sender with *result*; tell whether somebody waited for it."""
         if self.state >= SETTLED:
@@ -115,7 +154,7 @@ class Request:
         if task is None:
             return False
         self.task = None
-        trio.lowlevel.reschedule(task, result)
+        reschedule(task, result)
         return True
 
     def abandon(self, _: object) -> trio.lowlevel.Abort:
@@ -136,7 +175,32 @@ class Request:
             task = self.task
             if task is not None:
                 self.task = None
-                trio.lowlevel.reschedule(task)
+                reschedule(task)
+
+
+class Cast(Request):
+    """A message whose sender wants no answer."""
+
+    __slots__ = ()
+
+    is_call = False
+
+    def __init__(
+        self,
+        handler: Handler,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        place: ActorPlace,
+    ) -> None:
+        # All fields here: to hand them on to the class above costs as much again.
+        self.handler = handler
+        self.args = args
+        self.kwargs = kwargs or NO_KEYWORDS
+        self.life = 0
+        self.place = place
+        self.task = None
+        self.state = QUEUED
+        self.waiter = None
 
 
 class Deferred(Generic[T]):

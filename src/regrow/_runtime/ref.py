@@ -17,13 +17,18 @@ from typing import (
 )
 
 import trio
-from trio.lowlevel import enable_ki_protection
+from trio.lowlevel import (
+    checkpoint_if_cancelled,
+    current_task,
+    enable_ki_protection,
+    wait_task_rescheduled,
+)
 
 from regrow._core.specs import ChildSpec, Late
 from regrow.errors import UnboundRefError
 
 from .actor_place import ActorPlace
-from .messages import Request
+from .messages import Cast, Request
 from .monitor import Monitor
 from .place import Place
 from .waits import circle, cycle_error
@@ -186,14 +191,9 @@ class Ref(PlaceRef, Generic[A_co]):
         place = self._to
         if place is None:
             raise self._unbound()
-        task = trio.lowlevel.current_task()
-        request = Request(
-            place.handlers.get(method) or place.handler(method),
-            args,
-            kwargs,
-            place,
-            task,
-        )
+        task = current_task()
+        handler = place.handlers.get(method) or place.handler(method)
+        request = Request(handler, args, kwargs, place, task)
         life = place.tasks.get(task)
         if life is not None and life.makes_edges:
             found = circle(life.place, place) if place.open else None
@@ -204,9 +204,9 @@ class Ref(PlaceRef, Generic[A_co]):
             place.send(request, may_wait=True)
             request.waiter = life
             life.waits(request)
-        else:
-            place.send(request, may_wait=True)
-        return await trio.lowlevel.wait_task_rescheduled(request.abandon)
+        elif not (place.open and place.box.offer(request)):
+            place.send_past(request, may_wait=True)
+        return await wait_task_rescheduled(request.abandon)
 
     @enable_ki_protection
     async def cast(
@@ -231,11 +231,13 @@ class Ref(PlaceRef, Generic[A_co]):
         if place is None:
             raise self._unbound()
         handler = place.handlers.get(method) or place.handler(method)
-        await trio.lowlevel.checkpoint_if_cancelled()
-        request = Request(handler, args, kwargs, place, None)
+        await checkpoint_if_cancelled()
+        request = Cast(handler, args, kwargs, place)
         host = place.host
         host.casts += 1
-        if place.send(request, may_wait=True):
+        if not (place.open and place.box.offer(request)) and place.send_past(
+            request, may_wait=True
+        ):
             await _wait_for_room(place, request)
         elif not host.casts % CASTS:
             await trio.lowlevel.cancel_shielded_checkpoint()
@@ -258,14 +260,10 @@ class Ref(PlaceRef, Generic[A_co]):
         place = self._to
         if place is None:
             raise self._unbound()
-        request = Request(
-            place.handlers.get(method) or place.handler(method),
-            args,
-            kwargs,
-            place,
-            None,
-        )
-        place.send(request, may_wait=False)
+        handler = place.handlers.get(method) or place.handler(method)
+        request = Cast(handler, args, kwargs, place)
+        if not (place.open and place.box.offer(request)):
+            place.send_past(request, may_wait=False)
 
 
 async def _wait_for_room(place: ActorPlace, request: Request) -> None:
