@@ -50,7 +50,15 @@ class ActorLife(Life):
 
     makes_edges = True
 
-    __slots__ = ("_deferred", "_in_hand", "_lifespan", "_timers", "actor", "stops")
+    __slots__ = (
+        "_deferred",
+        "_in_hand",
+        "_lifespan",
+        "_scoped",
+        "_timers",
+        "actor",
+        "stops",
+    )
 
     def __init__(
         self, place: ActorPlace, run: int, report: Callable[[steps.Event], None]
@@ -58,6 +66,7 @@ class ActorLife(Life):
         super().__init__(place, run, report)
         self.actor: object = None
         self.stops: bool = False
+        self._scoped = False  # whether its task is inside its scope
         self._lifespan: Callable[[], AbstractAsyncContextManager[object]] | None = None
         self._in_hand: Request | None = None
         self._deferred: dict[Request, None] | None = None
@@ -86,18 +95,43 @@ class ActorLife(Life):
         error: BaseException | None = None
         cut = False
         try:
-            with self.scope:
-                if self._lifespan is None:
-                    await self._handle_messages()
-                else:
-                    await self._live_span(self._lifespan)
+            if self._lifespan is None:
+                await self._handle_messages()
+            else:
+                self._enter_scope()
+                await self._live_span(self._lifespan)
         except BaseException as caught:  # noqa: ASYNC103, BLE001 - see Life.end
-            error = uncancelled(caught)
-            cut = error is None  # by a scope that is not ours
+            error = caught
+        if self.over:
+            return  # noqa: ASYNC104 - it was ended where it was told to stop
         try:
-            self.end(error, cut=cut or self.scope.cancelled_caught)
+            if self._scoped:
+                error = self._leave_scope(error)
+                cut = self.scope.cancelled_caught
+            if error is not None:
+                error = uncancelled(error)
+                cut = cut or error is None  # by a scope that is not ours
+            self.end(error, cut=cut)
         finally:
             del error  # its traceback holds this frame
+
+    def _enter_scope(self) -> None:
+        """Enter its scope, which is left when the life ends.
+
+        Without a lifespan only at the first message that awaits something: an actor that
+        never does can be cut off between two messages alone, and that needs no scope.
+        """
+        self._scoped = True
+        self.scope.__enter__()
+
+    def _leave_scope(self, error: BaseException | None) -> BaseException | None:
+        """Leave its scope; give what is left of *error*."""
+        kind, traceback = type(error), getattr(error, "__traceback__", None)
+        try:
+            caught = self.scope.__exit__(None if error is None else kind, error, traceback)
+        except BaseException as rest:  # noqa: ASYNC103, BLE001 - it is given
+            return rest
+        return None if caught else error
 
     async def _live_span(
         self, lifespan: Callable[[], AbstractAsyncContextManager[object]]
@@ -162,6 +196,8 @@ class ActorLife(Life):
             try:
                 result = call_method(method, actor, request.args, request.kwargs)
                 if result is not None and type(result) is COROUTINE:
+                    if not self._scoped:
+                        self._enter_scope()
                     result = await await_user(result)
             except Exception as error:
                 if not self._answered_with(request, error):
@@ -278,7 +314,25 @@ class ActorLife(Life):
         self.stops = self.ends = True
         self.actor_place.box.wake()
 
+    def tell_stop(self) -> None:
+        """Let it finish, within its seconds; at once where it waits for messages.
+
+        Nothing of the user's is left to run then, so it has ended here and now, and its
+        task, which has only to return, need not be waited for.
+        """
+        idle = self._lifespan is None and self.actor_place.box.has_reader
+        if self.told or not idle or self.place.spec.shutdown == 0:
+            super().tell_stop()
+            return
+        self.told = self.ends = True
+        self.actor_place.box.wake()
+        self.end(None, cut=False)
+
     def _wind_up(self) -> None:
+        self.actor_place.box.wake()
+
+    def _cut(self) -> None:
+        super()._cut()
         self.actor_place.box.wake()
 
     # ------------------------------------------------------------------------ timers
@@ -302,3 +356,5 @@ class ActorLife(Life):
             self.place.host.timers.cancel(entry)
         self._timers = None
         super()._leave()
+        # The actor knows its life: without this the two would wait for the garbage collector.
+        self.actor = self._lifespan = None

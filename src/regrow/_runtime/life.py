@@ -41,7 +41,6 @@ class Life:
         place: Where it stands.
         run: The number that the supervisor's machine knows it by.
         number: Which incarnation of the place it is.
-        scope: What it is cancelled with.
         task: Its own task, once that runs.
         up: Whether it has been started.
         told: Whether it was told to stop.
@@ -54,6 +53,7 @@ class Life:
 
     __slots__ = (
         "_deadline",
+        "_scope",
         "_shields",
         "_start_timer",
         "_stuck",
@@ -64,7 +64,6 @@ class Life:
         "place",
         "report",
         "run",
-        "scope",
         "slow",
         "task",
         "told",
@@ -81,7 +80,7 @@ class Life:
     ) -> None:
         self.place: Place = place
         self.run: int = run
-        self.scope: trio.CancelScope = trio.CancelScope()
+        self._scope: trio.CancelScope | None = None
         self.task: trio.lowlevel.Task | None = None
         self.up: bool = False
         self.over: bool = False
@@ -98,6 +97,14 @@ class Life:
         place.incarnation += 1
         self.number: int = place.incarnation
         place.life = self
+
+    @property
+    def scope(self) -> trio.CancelScope:
+        """What it is cancelled with; made when it is needed."""
+        scope = self._scope
+        if scope is None:
+            scope = self._scope = trio.CancelScope()
+        return scope
 
     # ------------------------------------------------------------------- being started
 

@@ -164,6 +164,11 @@ class Box:
         self._reader = None
         return trio.lowlevel.Abort.SUCCEEDED
 
+    @property
+    def has_reader(self) -> bool:
+        """Whether a reader waits."""
+        return self._reader is not None
+
     def wake(self) -> None:
         """Let a waiting reader look around."""
         reader = self._reader

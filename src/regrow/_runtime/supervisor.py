@@ -233,7 +233,7 @@ class SupervisorLife(Life):
         life.tell_stop()
         if self.killed:
             life.kill()
-        if place.host.lives.waiting:
+        if place.host.lives.waiting and step.name in self.busy_with:
             break_circle(self.place, place)
 
     def _cancel_start(self, name: str, run: int) -> None:

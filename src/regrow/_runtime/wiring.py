@@ -72,6 +72,8 @@ def why_closed(place: Place) -> str:
 
 def live_args(place: Place, args: tuple[object, ...]) -> tuple[object, ...]:
     """Give the arguments with live refs for late ones; looked up once for a place."""
+    if not args:
+        return args
     if place.args is None:
         place.args = cast("tuple[object, ...]", _live(args, place.host))
     return place.args
