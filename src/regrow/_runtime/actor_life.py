@@ -93,7 +93,6 @@ class ActorLife(Life):
         """Be the actor's task."""
         self._enter()
         error: BaseException | None = None
-        cut = False
         try:
             if self._lifespan is None:
                 await self._handle_messages()
@@ -102,18 +101,24 @@ class ActorLife(Life):
                 await self._live_span(self._lifespan)
         except BaseException as caught:  # noqa: ASYNC103, BLE001 - see Life.end
             error = caught
-        if self.over:
-            return  # noqa: ASYNC104 - it was ended where it was told to stop
         try:
-            if self._scoped:
-                error = self._leave_scope(error)
-                cut = self.scope.cancelled_caught
-            if error is not None:
-                error = uncancelled(error)
-                cut = cut or error is None  # by a scope that is not ours
-            self.end(error, cut=cut)
+            if not self.over:  # else it was ended where it was told to stop
+                self._come_to_an_end(error)
         finally:
             del error  # its traceback holds this frame
+
+    def _come_to_an_end(self, error: BaseException | None) -> None:
+        cut = False
+        if self._scoped:
+            error = self._leave_scope(error)
+            cut = self.scope.cancelled_caught
+        if error is not None:
+            error = uncancelled(error)
+            cut = cut or error is None  # by a scope that is not ours
+        try:
+            self.end(error, cut=cut)
+        finally:
+            del error
 
     def _enter_scope(self) -> None:
         """Enter its scope, which is left when the life ends.
@@ -126,11 +131,12 @@ class ActorLife(Life):
 
     def _leave_scope(self, error: BaseException | None) -> BaseException | None:
         """Leave its scope; give what is left of *error*."""
-        kind, traceback = type(error), getattr(error, "__traceback__", None)
+        kind = None if error is None else type(error)
+        traceback = None if error is None else error.__traceback__
         try:
-            caught = self.scope.__exit__(None if error is None else kind, error, traceback)
+            caught = self.scope.__exit__(kind, error, traceback)
         except BaseException as rest:  # noqa: ASYNC103, BLE001 - it is given
-            return rest
+            return rest  # noqa: ASYNC104
         return None if caught else error
 
     async def _live_span(

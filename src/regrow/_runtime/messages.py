@@ -27,7 +27,9 @@ T = TypeVar("T")
 SECOND_CALL = "this Deferred answers another call already: make one for each call"
 
 
-NO_KEYWORDS: dict[str, object] = {}  # stays empty: calling a method with it makes a copy
+NO_KEYWORDS: dict[
+    str, object
+] = {}  # stays empty: calling a method with it makes a copy
 
 
 class State(IntEnum):
