@@ -22,6 +22,11 @@ from regrow._core.steps import (
     ChildCounts as ChildCounts,
     ChildInfo as ChildInfo,
 )
+from regrow._embed.opening import open_tree as open_tree
+from regrow._embed.serving import (
+    run_tree as run_tree,
+    serve_tree as serve_tree,
+)
 from regrow._runtime.actor import (
     Actor as Actor,
     Timer as Timer,
@@ -38,16 +43,11 @@ from regrow._runtime.monitor import (
     Down as Down,
     Monitor as Monitor,
 )
-from regrow._runtime.opening import open_tree as open_tree
 from regrow._runtime.ref import (
     Ref as Ref,
     ServiceRef as ServiceRef,
 )
 from regrow._runtime.requests import SupervisorRef as SupervisorRef
-from regrow._runtime.serving import (
-    run_tree as run_tree,
-    serve_tree as serve_tree,
-)
 from regrow._runtime.signals import (
     IgnoreStart as IgnoreStart,
     Shutdown as Shutdown,

@@ -17,7 +17,10 @@ Told = tuple[int, str, BaseException | None]
 
 # The weight of events that come with every child of a tree, and are seldom heard: most of
 # all others weigh more. Asked for first, as it costs a tenth of putting one in words.
-_AT_MOST = {events.ChildStarted: logging.DEBUG, events.PlaceClosed: logging.DEBUG}
+_AT_MOST: dict[type[events.Event], int] = {
+    events.ChildStarted: logging.DEBUG,
+    events.PlaceClosed: logging.DEBUG,
+}
 
 
 def _exited(event: events.ChildExited) -> Told:

@@ -18,10 +18,9 @@ from trio.lowlevel import enable_ki_protection
 from regrow._core.check import check_supervisor, check_tree, refuse
 from regrow._core.options import check_seconds
 from regrow._core.specs import SupervisorSpec
+from regrow._runtime.running import Running
+from regrow._runtime.tree import Tree
 from regrow.errors import CallError, Finding, StartCancelledError
-
-from .running import Running
-from .tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -30,9 +29,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from regrow._core.events import Event
-
-    from .life import Life
-    from .specs import Dynamic, Supervisor
+    from regrow._runtime.life import Life
+    from regrow._runtime.specs import Dynamic, Supervisor
 
 __all__ = ["open_tree"]
 

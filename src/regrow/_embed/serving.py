@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from random import Random
 
     from regrow._core.events import Event
-
-    from .specs import Dynamic, Supervisor
-    from .tree import Tree
+    from regrow._runtime.specs import Dynamic, Supervisor
+    from regrow._runtime.tree import Tree
 
 __all__ = ["run_tree", "serve_tree"]
 

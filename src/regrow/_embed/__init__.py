@@ -1,0 +1,1 @@
+"""How a tree gets into a program: `open_tree`, `serve_tree`, `run_tree`."""

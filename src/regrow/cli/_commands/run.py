@@ -1,0 +1,36 @@
+"""The arguments of `regrow run`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from . import Commands
+
+__all__ = ["add"]
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    run = commands.add_parser(
+        "run",
+        help="run a tree until it ends or is told to stop",
+        description="Run a tree until it ends or is told to stop. SIGINT and SIGTERM "
+        "stop it in order, a second one cuts it off.",
+        epilog="Exit code: 0 stopped in order, 1 failed or cut off, 2 bad usage.",
+    )
+    run.add_argument(
+        "target",
+        metavar="MODULE:TREE",
+        help="a supervisor or dynamic spec, or a function without arguments that gives "
+        "one; the current folder is searched first",
+    )
+    run.set_defaults(start=_start)
+
+
+def _start(options: argparse.Namespace) -> int:
+    from regrow.cli._run import run_target
+
+    return run_target(options.target)
