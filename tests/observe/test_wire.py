@@ -1,0 +1,70 @@
+"""Events as JSON: whole, and bounded."""
+
+import json
+import math
+
+import pytest
+
+from regrow import ChildExited, ChildRestarting, ChildStuck, ExitReason
+from regrow.observe._wire import LONGEST, error_json, event_json, plain
+
+
+def broken(error: Exception) -> Exception:
+    try:
+        raise error
+    except Exception as caught:
+        return caught
+
+
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_an_event_is_its_name_and_its_fields() -> None:
+    event = ChildRestarting("root/x", 2, 1.5, 1, math.inf, None)
+    assert event_json(event) == {
+        "event": "ChildRestarting",
+        "path": "root/x",
+        "incarnation": 2,
+        "at": 1.5,
+        "attempt": 1,
+        "delay": None,
+        "error": None,
+    }
+
+
+def test_an_error_has_its_type_its_text_and_its_traceback() -> None:
+    event = ChildExited(
+        "root/x",
+        1,
+        0.0,
+        ExitReason.CRASHED,
+        broken(ValueError("bad header")),
+        told=False,
+        expected=True,
+        kind="worker",
+    )
+    found = json.loads(json.dumps(event_json(event)))
+    assert found["reason"] == "crashed"
+    assert found["error"]["type"] == "ValueError"
+    assert found["error"]["text"] == "ValueError: bad header"
+    assert found["error"]["traceback"].endswith("ValueError: bad header\n")
+    assert "in broken" in found["error"]["traceback"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("x" * 100_000), UnspeakableError()],
+    ids=["endless text", "text that cannot be made"],
+)
+def test_an_error_is_bounded_and_always_to_be_had(error: Exception) -> None:
+    found = json.dumps(error_json(broken(error)))
+    assert len(found) < 15 * LONGEST
+
+
+def test_what_json_does_not_know_is_null_or_text() -> None:
+    assert plain((math.nan, -math.inf, 1, True, None)) == [None, None, 1, True, None]
+    assert plain({"a": 1}) == "{'a': 1}"
+    assert plain(["x"] * 1000) == ["x"] * 100
+    assert plain(ChildStuck("r", 1, 0.0, 1.0, ("a", "b")).stack) == ["a", "b"]
