@@ -12,9 +12,11 @@ from regrow._core.events import (
     ChildStuck as ChildStuck,
     DeadLetter as DeadLetter,
     Event as Event,
+    EventsLost as EventsLost,
     MessagesDropped as MessagesDropped,
     PlaceClosed as PlaceClosed,
     RestartLimitExceeded as RestartLimitExceeded,
+    RestartRate as RestartRate,
 )
 from regrow._core.exits import ExitReason as ExitReason
 from regrow._core.specs import Mailbox as Mailbox
@@ -32,6 +34,10 @@ from regrow._runtime.actor import (
     Timer as Timer,
     grace as grace,
     raises as raises,
+)
+from regrow._runtime.context import (
+    PathFilter as PathFilter,
+    current_path as current_path,
 )
 from regrow._runtime.declare import (
     child as child,
@@ -61,6 +67,7 @@ from regrow._runtime.specs import (
     ServiceSpec as ServiceSpec,
     Supervisor as Supervisor,
 )
+from regrow._runtime.stream import EventStream as EventStream
 from regrow._runtime.tree import Tree as Tree
 from regrow.errors import (
     ActorCrashedError as ActorCrashedError,
@@ -88,6 +95,7 @@ from regrow.errors import (
     StartFailedError as StartFailedError,
     StartTimeoutError as StartTimeoutError,
     SupervisorCallError as SupervisorCallError,
+    TimelineEntry as TimelineEntry,
     UnboundRefError as UnboundRefError,
 )
 
@@ -121,6 +129,8 @@ __all__ = [
     "Down",
     "Dynamic",
     "Event",
+    "EventStream",
+    "EventsLost",
     "ExitReason",
     "Failure",
     "Finding",
@@ -134,6 +144,7 @@ __all__ = [
     "Monitor",
     "NotAnActorError",
     "NotInTreeError",
+    "PathFilter",
     "PlaceClosed",
     "PlaceNotFoundError",
     "PlaceSnapshot",
@@ -141,6 +152,7 @@ __all__ = [
     "RegrowError",
     "RestartLimitExceeded",
     "RestartLimitExceededError",
+    "RestartRate",
     "ServiceRef",
     "ServiceSpec",
     "Shutdown",
@@ -151,10 +163,12 @@ __all__ = [
     "Supervisor",
     "SupervisorCallError",
     "SupervisorRef",
+    "TimelineEntry",
     "Timer",
     "Tree",
     "UnboundRefError",
     "child",
+    "current_path",
     "dynamic",
     "grace",
     "open_tree",

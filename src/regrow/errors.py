@@ -59,6 +59,7 @@ __all__ = [
     "StartFailedError",
     "StartTimeoutError",
     "SupervisorCallError",
+    "TimelineEntry",
     "UnboundRefError",
 ]
 
@@ -115,6 +116,25 @@ class SpecError(RegrowError, ValueError):
         super().__init__(f"{head} in the declared tree:{lines}")
 
 
+@frozen
+class TimelineEntry:
+    """One of the things that led to the end of a supervisor.
+
+    Attributes:
+        at: When, in seconds of the run's clock.
+        path: The place it happened at.
+        incarnation: Which life of that place.
+        what: In words, such as `crashed` or `restarts now (attempt 2)`.
+        error: The exception, if there was one. Of failures long ago it has no traceback.
+    """
+
+    at: float
+    path: str
+    incarnation: int
+    what: str
+    error: BaseException | None = field(repr=summary)
+
+
 class StartFailedError(RegrowError):
     """A child did not come up. `__cause__` is why.
 
@@ -124,10 +144,13 @@ class StartFailedError(RegrowError):
     Attributes:
         path: The child that did not come up.
         child_id: Its name among its siblings.
+        timeline: What happened before, oldest first, where it comes out of `open_tree`;
+            else empty.
     """
 
     def __init__(self, path: str, cause: BaseException) -> None:
         self.path = path
+        self.timeline: tuple[TimelineEntry, ...] = ()
         self.child_id: str = path.rpartition("/")[2]
         self.__cause__: BaseException | None = cause
         root = self.root_cause
@@ -210,6 +233,10 @@ class RestartLimitExceededError(RegrowError):
         failures: The failures inside the window, oldest first, the last one included.
         levels: Paths of the supervisors that gave up in a row, the innermost first, this
             one last.
+        limit: What it allows, and what there was, in words.
+        timeline: Every failure and restart below it since the first that counted, at each
+            level it passed, oldest first. Also a note of the error that comes out of
+            `open_tree`.
     """
 
     def __init__(
@@ -232,19 +259,23 @@ class RestartLimitExceededError(RegrowError):
         self.__cause__: BaseException | None = cause
         below = cause.levels if isinstance(cause, RestartLimitExceededError) else ()
         self.levels: tuple[str, ...] = (*below, path)
+        self.timeline: tuple[TimelineEntry, ...] = ()
         count = len(self.failures) if count is None else count
         if intensity is None:
+            self.limit: str = (
+                f"{child_id!r} failed {count} times in a row, all that its backoff "
+                "allows"
+            )
             super().__init__(
-                f"supervisor {path!r} gave up: {child_id!r} failed {count} times in a row, "
-                f"all that its backoff allows ({summary(cause)}). "
+                f"supervisor {path!r} gave up: {self.limit} ({summary(cause)}). "
                 "Fix the child, or raise max_attempts or lower reset_after of its backoff."
             )
         else:
             restarts = "1 restart" if count == 1 else f"{count} restarts"
+            self.limit = f"{restarts} in {span:.3g} s, its intensity is {intensity} in {period:g} s"
             super().__init__(
-                f"supervisor {path!r} gave up: {restarts} in {span:.3g} s, its intensity is "
-                f"{intensity} in {period:g} s; the last child to fail was {child_id!r} "
-                f"({summary(cause)}). "
+                f"supervisor {path!r} gave up: {self.limit}; the last child to fail was "
+                f"{child_id!r} ({summary(cause)}). "
                 "Fix the child, give it a backoff, or raise intensity or period."
             )
 

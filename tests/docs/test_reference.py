@@ -29,6 +29,8 @@ INTERNAL = {
     "Backoff.delay",
     "Deferred.bind",
     "Deferred.request",
+    "EventStream.end",
+    "EventStream.push",
     "Monitor.end",
     "Monitor.notice",
     "ServiceSpec.late_refs",

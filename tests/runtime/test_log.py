@@ -21,10 +21,12 @@ from regrow import (
     Event,
     IgnoreStart,
     Mailbox,
+    PathFilter,
     Ref,
     RestartLimitExceededError,
     StartFailedError,
     child,
+    current_path,
     dynamic,
     raises,
     supervisor,
@@ -113,12 +115,9 @@ async def test_each_death_has_one_record_with_its_traceback(
     assert len(lives) == 2
     starting = where in {"constructor", "first half", "service"}
     what = "did not start" if starting else "crashed"
-    assert tracebacks(caplog) == [f"ERROR root/x [1] {what} (Boom)"]
-    dead = ["WARNING root/x [1] dead letter 'boom': it crashed the actor (Boom)"]
-    assert others(caplog) == [
-        *(dead if where == "cast" else []),
-        "INFO root/x [1] restarts now (attempt 1)",
-    ]
+    upon = " on 'boom'" if where in {"call", "cast"} else ""
+    assert tracebacks(caplog) == [f"ERROR root/x [1] {what}{upon} (Boom)"]
+    assert others(caplog) == ["INFO root/x [1] restarts now (attempt 1)"]
 
 
 @virtual
@@ -131,11 +130,10 @@ async def test_an_escalation_has_no_further_traceback_but_its_story(
         async with open_tree(supervisor("root", sub, intensity=0)) as tree:
             tree[x].cast_nowait(Child.boom)
             await trio.sleep_forever()
-    assert tracebacks(caplog) == ["ERROR root/sub/x [1] crashed (Boom)"]
-    dead, sub_gave_up, root_gave_up = others(caplog)
-    assert dead.startswith("WARNING root/sub/x [1] dead letter 'boom'")
+    assert tracebacks(caplog) == ["ERROR root/sub/x [1] crashed on 'boom' (Boom)"]
+    sub_gave_up, root_gave_up = others(caplog)
     assert sub_gave_up.startswith("ERROR root/sub [1] supervisor 'root/sub' gave up: ")
-    assert root_gave_up.startswith("ERROR root [1] supervisor 'root' gave up: ")
+    assert root_gave_up.startswith("CRITICAL root [1] supervisor 'root' gave up: ")
 
 
 @virtual
@@ -294,8 +292,124 @@ async def test_an_exception_whose_text_cannot_be_made_is_told_all_the_same(
     assert "Unspeakable: its text cannot be made" in str(crashed.value)
     assert "Unspeakable: its text cannot be made" in str(spent.value)
     assert tracebacks(caplog) == [
-        "ERROR root/x [1] crashed (Unspeakable: its text cannot be made)"
+        "ERROR root/x [1] crashed on 'throw' (Unspeakable: its text cannot be made)"
     ]
+
+
+@virtual
+async def test_a_record_has_path_incarnation_and_event_as_fields(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    x = child(Child, Story(), name="x")
+    async with open_tree(supervisor("root", x)) as tree:
+        with pytest.raises(ActorCrashedError):
+            await tree[x].call(Child.boom)
+        await trio.testing.wait_all_tasks_blocked()
+    crash, restart = (vars(record) for record in caplog.records)
+    assert [crash[name] for name in ("path", "incarnation", "event")] == [
+        "root/x",
+        1,
+        "ChildExited",
+    ]
+    assert restart["event"] == "ChildRestarting"
+    assert isinstance(crash["regrow_event"], ChildExited)
+    assert crash["regrow_event"].message == "boom"
+
+
+@virtual
+async def test_restarts_after_the_first_weigh_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    x = child(Child, Story(), name="x")
+    async with open_tree(supervisor("root", x)) as tree:
+        for _ in range(3):
+            with pytest.raises(ActorCrashedError):
+                await tree[x].call(Child.boom)
+            await trio.testing.wait_all_tasks_blocked()
+    assert others(caplog) == [
+        "INFO root/x [1] restarts now (attempt 1)",
+        "WARNING root/x [2] restarts now (attempt 2)",
+        "WARNING root/x [3] restarts now (attempt 3)",
+    ]
+
+
+# ----------------------------------------------------------------- the user's own lines
+
+
+class Scribe(Actor):
+    """Logs wherever it can."""
+
+    def __init__(self) -> None:
+        mine.info("constructor")
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncGenerator[None]:
+        async with trio.open_nursery() as self.nursery:
+            mine.info("first half")
+            yield
+            mine.info("second half")
+
+    async def write(self) -> None:
+        mine.info("handler")
+
+        async def task() -> None:
+            mine.info("task")
+
+        self.nursery.start_soon(task)
+
+
+async def scribbling() -> None:
+    mine.info("service")
+    await trio.sleep_forever()
+
+
+mine = logging.getLogger("mine")
+
+
+@virtual
+async def test_the_users_own_records_carry_the_path_of_the_place(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "mine")
+    caplog.handler.addFilter(passing := PathFilter())
+    scribe = child(Scribe, name="scribe")
+    sub = supervisor("sub", child(scribbling))
+    try:
+        async with open_tree(supervisor("root", scribe, sub)) as tree:
+            await tree[scribe].call(Scribe.write)
+            mine.info("block")
+    finally:
+        caplog.handler.removeFilter(passing)
+    found = [
+        f"{vars(record)['path']}: {record.getMessage()}"
+        for record in caplog.records
+        if record.name == "mine"
+    ]
+    assert found[:2] == ["root/scribe: constructor", "root/scribe: first half"]
+    assert sorted(found[2:]) == [
+        ": block",
+        "root/scribe: handler",
+        "root/scribe: second half",
+        "root/scribe: task",
+        "root/sub/scribbling: service",
+    ]
+    assert current_path() == ""
+
+
+@virtual
+async def test_the_path_of_a_record_of_regrow_is_that_of_the_event(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.handler.addFilter(passing := PathFilter())
+    x = child(Child, Story(), name="x")
+    try:
+        async with open_tree(supervisor("root", x)) as tree:
+            with pytest.raises(ActorCrashedError):
+                await tree[x].call(Child.boom)
+            await trio.testing.wait_all_tasks_blocked()
+    finally:
+        caplog.handler.removeFilter(passing)
+    assert [vars(record)["path"] for record in caplog.records] == ["root/x"] * 2
 
 
 # ------------------------------------------------------------------------- observers
@@ -332,7 +446,7 @@ async def test_an_observer_that_raises_is_told_no_more_and_harms_nobody(
         "root 1 shutdown when told",
     ]
     first, second = tracebacks(caplog)
-    assert first == "ERROR root/x [1] crashed (Boom)"
+    assert first == "ERROR root/x [1] crashed on 'boom' (Boom)"
     assert second.startswith("ERROR observer <function ")
     assert second.endswith(" raised and was removed")
 

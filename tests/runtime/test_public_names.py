@@ -15,17 +15,17 @@ WRITTEN = """
 """
 LIVING = """
     Tree Ref ServiceRef SupervisorRef Monitor Down PlaceSnapshot
-    ChildInfo ChildCounts ExitReason
+    ChildInfo ChildCounts ExitReason EventStream PathFilter current_path
 """
 SPECS = "ActorSpec ServiceSpec Supervisor Dynamic AnySpec AnyRef"
 EVENTS = """
     Event ChildStarted ChildStartFailed ChildIgnored ChildExited ChildRestarting
     RestartLimitExceeded AutoShutdown ChildStuck DeadLetter AnswerDiscarded
-    MessagesDropped PlaceClosed
+    MessagesDropped PlaceClosed RestartRate EventsLost
 """
 ERRORS = """
     RegrowError SpecError Finding StartFailedError StartTimeoutError StartCancelledError
-    RestartLimitExceededError Failure
+    RestartLimitExceededError Failure TimelineEntry
     CallError ActorCrashedError ActorInterruptedError ActorStoppedError MailboxFullError
     MailboxClearedError CallCycleError
     SupervisorCallError ChildExistsError ChildNotFoundError ChildActiveError
@@ -40,7 +40,8 @@ MEMBERS = {
         start_child terminate_child restart_child delete_child which_children
         count_children get_child_spec wait_stopped monitor path
     """,
-    "Tree": "ref supervisor snapshot stop kill wait_stopped path",
+    "Tree": "ref supervisor snapshot stop kill wait_stopped path events history",
+    "EventStream": "receive aclose",
     "Deferred": "reply fail done",
     "Timer": "cancel",
     "Monitor": "receive aclose",

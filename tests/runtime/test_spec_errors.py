@@ -527,6 +527,21 @@ async def test_a_wrong_shutdown_of_the_tree(shutdown: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize("rate", [0, 0.5, -1, math.nan, "5", None, True])
+@virtual
+async def test_a_wrong_restart_rate_of_the_tree(rate: Any) -> None:
+    with pytest.raises(SpecError) as caught:
+        open_tree(supervisor("root"), restart_rate=rate)
+    assert list(caught.value.findings) == [
+        Finding(
+            "invalid_restart_rate",
+            "root",
+            f"restart_rate is {rate!r}",
+            "Write a number of restarts a minute of 1 or more, or math.inf.",
+        )
+    ]
+
+
 class Wired(Actor):
     def __init__(self, *others: object) -> None:
         self.others = others

@@ -23,12 +23,17 @@ __all__ = [
     "ChildStuck",
     "DeadLetter",
     "Event",
+    "EventsLost",
     "MessagesDropped",
     "PlaceClosed",
     "RestartLimitExceeded",
+    "RestartRate",
 ]
 
 Kind = Literal["worker", "supervisor"]
+
+CRASHED_ON_IT = "crashed the actor"
+"""How the reason of a dead letter begins whose message has crashed the actor."""
 
 
 @frozen
@@ -85,6 +90,7 @@ class ChildExited(Event):
         told: Whether its supervisor had told it to stop.
         expected: Whether a supervisor that told it to stop would expect this end (S43).
         kind: Whether it is a supervisor.
+        message: Name of the message that it crashed on; empty if there was none in hand.
     """
 
     reason: ExitReason
@@ -92,6 +98,7 @@ class ChildExited(Event):
     told: bool
     expected: bool
     kind: Kind
+    message: str = ""
 
 
 @frozen
@@ -183,6 +190,30 @@ class MessagesDropped(Event):
 
     count: int
     policy: str
+
+
+@frozen
+class RestartRate(Event):
+    """A place is restarted often: an alert, told once until it is quieter again.
+
+    Attributes:
+        per_minute: Its restarts in the last minute.
+    """
+
+    per_minute: float
+
+
+@frozen
+class EventsLost(Event):
+    """In a stream of events: its reader was too slow, and the oldest were dropped.
+
+    Its path is the root's. Only that stream has it.
+
+    Attributes:
+        count: How many were dropped here.
+    """
+
+    count: int
 
 
 @frozen

@@ -16,7 +16,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from regrow._core.check import check_supervisor, check_tree, refuse
-from regrow._core.options import check_seconds
+from regrow._core.options import check_seconds, number
 from regrow._core.specs import SupervisorSpec
 from regrow._runtime.running import Running
 from regrow._runtime.tree import Tree
@@ -52,6 +52,8 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         shutdown: Seconds for the whole tree to stop.
         random: Where the jitter of delays comes from; a `Random` with a seed makes it
             repeatable.
+        restart_rate: Restarts of one place in a minute from which on a `RestartRate` is
+            told; never unless given.
 
     Raises:
         SpecError: The tree is declared wrongly; nothing was started.
@@ -67,12 +69,14 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         observers: Iterable[Callable[[Event], object]] = (),
         shutdown: float = math.inf,
         random: Random | None = None,
+        restart_rate: float = math.inf,
     ) -> None:
-        refuse(_check_root(spec, shutdown))
+        refuse(_check_root(spec, shutdown, restart_rate))
         self._spec = cast("SupervisorSpec", spec)
         self._observers = tuple(observers)
         self._shutdown = shutdown
         self._random = random
+        self._restart_rate = restart_rate
         self._body = trio.CancelScope()
         self._running: Running | None = None
         self._nursery: AbstractAsyncContextManager[trio.Nursery] | None = None
@@ -93,6 +97,7 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
             self._random or random_module.Random(),
             self._body,
             self.signals,
+            self._restart_rate,
         )
         # Strict, whatever the run wants: a group says that it came from here.
         self._nursery = trio.open_nursery(strict_exception_groups=True)
@@ -205,7 +210,9 @@ def _besides(failure: BaseException, running: Running) -> BaseException | None:
     return None if follows(failure) else failure
 
 
-def _check_root(spec: object, shutdown: float) -> Iterator[Finding]:
+def _check_root(
+    spec: object, shutdown: float, restart_rate: float
+) -> Iterator[Finding]:
     if not isinstance(spec, SupervisorSpec):
         yield Finding(
             "invalid_root",
@@ -217,3 +224,10 @@ def _check_root(spec: object, shutdown: float) -> Iterator[Finding]:
     yield from check_supervisor(spec)
     yield from check_tree(spec)
     yield from check_seconds(str(spec.name), "shutdown", shutdown)
+    if not number(restart_rate) or restart_rate < 1:
+        yield Finding(
+            "invalid_restart_rate",
+            str(spec.name),
+            f"restart_rate is {restart_rate!r}",
+            "Write a number of restarts a minute of 1 or more, or math.inf.",
+        )

@@ -31,6 +31,7 @@ async def serve_tree(
     observers: Iterable[Callable[[Event], object]] = (),
     shutdown: float = math.inf,
     random: Random | None = None,
+    restart_rate: float = math.inf,
     task_status: trio.TaskStatus[Tree] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run a tree as a task: `tree = await nursery.start(serve_tree, spec)`.
@@ -42,6 +43,7 @@ async def serve_tree(
         observers: As for `open_tree`.
         shutdown: As for `open_tree`.
         random: As for `open_tree`.
+        restart_rate: As for `open_tree`.
         task_status: Gets the `Tree` when every child is up.
 
     Raises:
@@ -49,7 +51,13 @@ async def serve_tree(
         StartFailedError: A child did not come up.
         RestartLimitExceededError: The root gave up.
     """
-    opening = open_tree(spec, observers=observers, shutdown=shutdown, random=random)
+    opening = open_tree(
+        spec,
+        observers=observers,
+        shutdown=shutdown,
+        random=random,
+        restart_rate=restart_rate,
+    )
     async with opening as tree:
         task_status.started(tree)
         opening.find_owner()  # it may be somebody else's child now
@@ -62,6 +70,7 @@ async def run_tree(  # noqa: ASYNC910 - to wait for the tree is one
     observers: Iterable[Callable[[Event], object]] = (),
     shutdown: float = math.inf,
     random: Random | None = None,
+    restart_rate: float = math.inf,
 ) -> None:
     """Run a tree that is the whole program: `trio.run(run_tree, spec)`.
 
@@ -74,13 +83,20 @@ async def run_tree(  # noqa: ASYNC910 - to wait for the tree is one
         observers: As for `open_tree`.
         shutdown: As for `open_tree`.
         random: As for `open_tree`.
+        restart_rate: As for `open_tree`.
 
     Raises:
         SpecError: As for `open_tree`.
         StartFailedError: A child did not come up.
         RestartLimitExceededError: The root gave up.
     """
-    opening = open_tree(spec, observers=observers, shutdown=shutdown, random=random)
+    opening = open_tree(
+        spec,
+        observers=observers,
+        shutdown=shutdown,
+        random=random,
+        restart_rate=restart_rate,
+    )
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         opening.signals = signals
         try:

@@ -8,7 +8,7 @@ import outcome
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from regrow._core.events import AnswerDiscarded
+from regrow._core.events import CRASHED_ON_IT, AnswerDiscarded
 from regrow._core.exits import Exit, ExitReason
 from regrow.errors import ActorCrashedError, ActorInterruptedError, MessageError
 
@@ -244,6 +244,7 @@ class ActorLife(Life):
             return True
         if not only(error, Shutdown):
             self._in_hand = None
+            self.broke_on = request.name
             self._fail(request, error)
         elif not request.is_call:
             self._in_hand = None  # it has done what was asked
@@ -278,18 +279,21 @@ class ActorLife(Life):
             failure.origin = place.host
             request.settle(outcome.Error(failure))
         else:
-            place.dead_letter(request, f"crashed the actor ({type(error).__name__})")
+            place.dead_letter(request, f"{CRASHED_ON_IT} ({type(error).__name__})")
 
     def _fail_at_once(self, error: BaseException) -> None:
         """What no supervisor may handle does not wait for the lifespan (promise 3)."""
         request, self._in_hand = self._in_hand, None
         if request is not None:
+            self.broke_on = request.name
             self._fail(request, error)
         self.place.host.fail(error)
 
     def settle(self, end: Exit) -> None:
         """Answer the message in hand and the deferred ones: they are not handled again."""
         left = [] if self._in_hand is None else [self._in_hand]
+        if left and end.reason is ExitReason.CRASHED:
+            self.broke_on = left[0].name
         left += self._deferred or ()
         self._in_hand = None
         self._deferred = None

@@ -47,6 +47,7 @@ def end_of_life(life: Life, end: Exit) -> None:
             life.told,
             not life.told or _expected(life, end),
             life.kind,
+            life.broke_on,
         )
     )
     for monitor in place.monitors():

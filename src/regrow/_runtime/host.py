@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
+
+from regrow._core.alerts import RestartRates
+from regrow._core.events import ChildRestarting, RestartRate
+from regrow._core.history import History
 
 from .log import log_event, log_observer_failed
 from .timers import Timers
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from regrow._core.events import Event
 
     from .place import Place, SupervisorPlace
+    from .stream import EventStream
     from .supervisor import SupervisorLife
 
 __all__ = ["Host"]
@@ -39,22 +45,27 @@ class Host:
         over: Whether it has ended; its places are closed then, but are still to be found.
         fatal: What no supervisor may handle, such as `KeyboardInterrupt`.
         casts: How many casts were sent, for fairness.
+        history: The last things that happened.
+        streams: Who reads the events as they come.
         tickets: How many requests were made, to number them.
     """
 
     __slots__ = (
         "_observers",
         "_on_stop",
+        "_rates",
         "by_spec",
         "casts",
         "cut",
         "fatal",
+        "history",
         "lives",
         "on_failure",
         "over",
         "random",
         "root",
         "stopping",
+        "streams",
         "supervisors",
         "tickets",
         "timers",
@@ -66,8 +77,12 @@ class Host:
         random: Random,
         on_failure: Callable[[], None],
         on_stop: Callable[[], None],
+        restart_rate: float,
     ) -> None:
         self._observers = [*observers]
+        self._rates = None if restart_rate == math.inf else RestartRates(restart_rate)
+        self.history: History = History()
+        self.streams: list[EventStream] = []
         self.random: Random = random
         self.on_failure: Callable[[], None] = on_failure
         self._on_stop = on_stop
@@ -88,14 +103,21 @@ class Host:
         return trio.current_time()
 
     def emit(self, event: Event) -> None:
-        """Write *event* to the log and tell every observer of it.
+        """Keep *event*, write it to the log, and tell every observer of it.
 
         An observer that raises is logged and removed: what happens in a tree does not
         depend on who looks on. Only what stops a program stops the tree as well.
         """
+        self.history.add(event)
+        for stream in self.streams:
+            stream.push(event)
         self._tell(log_event, event)
         for observer in list(self._observers):
             self._tell(observer, event)
+        if self._rates is not None and isinstance(event, ChildRestarting):
+            rate = self._rates.record(event.path, event.at)
+            if rate is not None:
+                self.emit(RestartRate(event.path, event.incarnation, event.at, rate))
 
     def _tell(self, observer: Callable[[Event], object], event: Event) -> None:
         try:

@@ -49,6 +49,7 @@ class Life:
         waiting: The answer, or room, that its own task waits for.
         slow: Whether its start was given up for its `start_timeout`.
         report: Tells its supervisor of it.
+        broke_on: Name of the message that it crashed on, if it did on one.
     """
 
     __slots__ = (
@@ -57,6 +58,7 @@ class Life:
         "_shields",
         "_start_timer",
         "_stuck",
+        "broke_on",
         "ends",
         "killed",
         "number",
@@ -93,6 +95,7 @@ class Life:
         self._start_timer: TimerEntry | None = None
         self._stuck: StuckWatch | None = None
         self.slow: bool = False
+        self.broke_on: str = ""
         self._shields: dict[object, Callable[[], None]] | None = None
         place.incarnation += 1
         self.number: int = place.incarnation

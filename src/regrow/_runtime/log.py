@@ -7,6 +7,7 @@ nothing dies without one record that has its traceback.
 import logging
 
 from regrow._core import events
+from regrow._core.events import CRASHED_ON_IT
 from regrow.errors import StartCancelledError, summary
 
 __all__ = ["log_event", "log_observer_failed"]
@@ -28,7 +29,9 @@ def _exited(event: events.ChildExited) -> Told:
         return logging.DEBUG, f"ended ({event.reason.value})", None
     if event.error is not None:
         late = " while stopping" if event.told else ""
-        return logging.ERROR, f"crashed{late} ({summary(event.error)})", event.error
+        upon = f" on {event.message!r}" if event.message else ""
+        text = f"crashed{upon}{late} ({summary(event.error)})"
+        return logging.ERROR, text, event.error
     if not event.expected:
         return logging.WARNING, f"ended {event.reason.value} when told to stop", None
     if not event.told and not event.reason.clean:
@@ -48,9 +51,15 @@ def _told(event: events.Event) -> Told:
             return logging.ERROR, f"did not start ({summary(error)})", cause
         case events.ChildRestarting(attempt=attempt, delay=delay):
             when = f"in {delay:.3g} s" if delay else "now"
-            return logging.INFO, f"restarts {when} (attempt {attempt})", None
+            level = logging.INFO if attempt == 1 else logging.WARNING
+            return level, f"restarts {when} (attempt {attempt})", None
         case events.RestartLimitExceeded(error=error):
-            return logging.ERROR, str(error), None
+            # The root's is the end of the program, or of this part of it.
+            level = logging.ERROR if "/" in event.path else logging.CRITICAL
+            return level, str(error), None
+        case events.RestartRate(per_minute=rate):
+            text = f"is restarted often: {rate:g} times in the last minute"
+            return logging.WARNING, text, None
         case events.ChildStuck(waited=waited, stack=stack):
             where = "".join(f"\n  {line}" for line in stack)
             text = (
@@ -58,7 +67,10 @@ def _told(event: events.Event) -> Told:
             )
             return logging.ERROR, text, None
         case events.DeadLetter(message=message, reason=reason):
-            return logging.WARNING, f"dead letter {message!r}: it {reason}", None
+            # The record of the crash names the message that it crashed on.
+            crash = reason.startswith(CRASHED_ON_IT)
+            level = logging.DEBUG if crash else logging.WARNING
+            return level, f"dead letter {message!r}: it {reason}", None
         case events.AnswerDiscarded(message=message, error=error):
             text = f"answered the cast {message!r} with {summary(error)}"
             return logging.WARNING, text, None
@@ -93,7 +105,12 @@ def log_event(event: events.Event) -> None:
         "%s [%d] %s",
         (event.path, event.incarnation, text),
         None if error is None else (type(error), error, error.__traceback__),
-        extra={"regrow_event": event},
+        extra={
+            "path": event.path,
+            "incarnation": event.incarnation,
+            "event": type(event).__name__,
+            "regrow_event": event,
+        },
     )
     _log.handle(record)
 

@@ -50,8 +50,11 @@ class Running:
         random: Random,
         body: trio.CancelScope,
         signals: AsyncIterator[int] | None,
+        restart_rate: float,
     ) -> None:
-        self.host: Host = Host(observers, random, self._fail, self._limit_stop)
+        self.host: Host = Host(
+            observers, random, self._fail, self._limit_stop, restart_rate
+        )
         self.root: SupervisorPlace = cast(
             "SupervisorPlace", make_place(self.host, None, spec)
         )
@@ -89,6 +92,8 @@ class Running:
             asked.answer(None)
         self.host.over = True
         self.root.remove("is closed: its tree has ended")
+        for stream in self.host.streams:
+            stream.end()
 
     def _report(self, event: steps.Event) -> None:
         match event:

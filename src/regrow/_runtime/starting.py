@@ -8,6 +8,7 @@ from regrow.errors import NotAnActorError, UnboundRefError
 
 from .actor import Actor, attach, has_lifespan
 from .actor_life import ActorLife
+from .context import enter_place
 from .service_life import ServiceLife
 from .user import call_user
 from .wiring import live_args
@@ -33,6 +34,7 @@ def start_actor(
     nursery: trio.Nursery,
 ) -> None:
     """Make the actor; without a lifespan of its own it is up with that."""
+    enter_place(place.path)
     spec = cast("ActorSpec[Actor]", place.spec)
     life = ActorLife(place, run, report)
     try:
@@ -61,6 +63,7 @@ def start_service(
     nursery: trio.Nursery,
 ) -> None:
     """Start the service; without a `task_status` parameter it is up with that."""
+    enter_place(place.path)
     spec = cast("ServiceSpec", place.spec)
     life = ServiceLife(place, run, report)
     try:

@@ -22,6 +22,7 @@ from regrow.errors import (
 )
 
 from .actor_place import ActorPlace
+from .context import enter_place
 from .inbox import Inbox
 from .life import Life
 from .place import Place, SupervisorPlace
@@ -98,6 +99,7 @@ class SupervisorLife(Life):
         """Be the supervisor's task."""
         self.task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
         place = self.supervisor_place
+        enter_place(place.path)
         host = place.host
         host.supervisors[id(self)] = self
         place.begin_life()
@@ -213,7 +215,7 @@ class SupervisorLife(Life):
             supervisor.limit_start()
             nursery.start_soon(supervisor.live, name=place.path)
         else:
-            start_service(place, run, self.post, nursery)
+            copy_context().run(start_service, place, run, self.post, nursery)
         life = place.life
         if life is not None and not life.up:
             self.busy_with[name] = place

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from regrow._core import steps
 from regrow._core.events import AutoShutdown, ChildRestarting, RestartLimitExceeded
-from regrow.errors import RestartLimitExceededError
+from regrow._core.timeline import timeline_lines, timeline_of
+from regrow.errors import RestartLimitExceededError, StartFailedError
 
 if TYPE_CHECKING:
     from .life import Life
-    from .place import SupervisorPlace
+    from .place import Place, SupervisorPlace
 
 __all__ = ["tell_ending", "tell_restart"]
 
@@ -37,8 +39,28 @@ def tell_ending(life: Life, step: steps.Ending) -> None:
     host = place.host
     now = host.now()
     if isinstance(step.error, RestartLimitExceededError):
+        step.error.timeline = timeline_of(step.error, place.path, host.history.events())
         host.emit(RestartLimitExceeded(place.path, life.number, now, step.error))
     elif step.outcome is steps.Outcome.AUTO_SHUTDOWN:
         host.emit(AutoShutdown(place.path, life.number, now, step.child))
     if place.parent is None and step.error is not None:
+        _note_timeline(place, step.error)
         host.on_failure()  # the body goes first (promise 1)
+
+
+def _note_timeline(place: Place, error: BaseException) -> None:
+    """Let the error that comes out of the tree tell what led to it."""
+    if not isinstance(error, RestartLimitExceededError | StartFailedError):
+        return
+    host = place.host
+    if isinstance(error, StartFailedError):
+        error.timeline = timeline_of(error, place.path, host.history.events())
+    now, wall = host.now(), datetime.now().astimezone()
+
+    def clock(at: float) -> str:
+        return (wall - timedelta(seconds=now - at)).strftime("%H:%M:%S.%f")[:-3]
+
+    lines = "".join(f"\n  {line}" for line in timeline_lines(error.timeline, clock))
+    error.add_note(f"what led to it (local time, {wall:%Y-%m-%d %Z}):{lines}")
+    if isinstance(error, RestartLimitExceededError):
+        error.add_note(f"levels passed: {' -> '.join(error.levels)}")

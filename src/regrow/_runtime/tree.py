@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast, overload
 import trio
 from trio.lowlevel import enable_ki_protection
 
+from regrow._core.options import whole
 from regrow._core.specs import ChildSpec
 from regrow.errors import PlaceNotFoundError
 
@@ -15,8 +16,11 @@ from .place import SupervisorPlace
 from .ref import Ref, ServiceRef
 from .requests import Asked, SupervisorRef, ref_to
 from .snapshot import picture
+from .stream import EventStream
 
 if TYPE_CHECKING:
+    from regrow._core.events import Event
+
     from .actor import Actor
     from .running import Running
     from .snapshot import PlaceSnapshot
@@ -114,6 +118,29 @@ class Tree:
     def snapshot(self) -> PlaceSnapshot:
         """Give a frozen picture of the tree as it is now; it costs O(places)."""
         return picture(self._running.root)
+
+    @property
+    def history(self) -> tuple[Event, ...]:
+        """The last 1,000 events, oldest first; also after the tree has ended.
+
+        Of the exceptions in them only the latest 32 have their tracebacks.
+        """
+        return self._running.host.history.events()
+
+    def events(self, capacity: int = 1000) -> EventStream:
+        """Give the events from now on: `async with tree.events() as stream:`.
+
+        Args:
+            capacity: How many wait for a slow reader; then the oldest are dropped, and an
+                `EventsLost` says how many.
+
+        Raises:
+            ValueError: *capacity* is no whole number of 1 or more.
+        """
+        if not whole(capacity, least=1):
+            message = f"capacity is {capacity!r}: write a whole number of 1 or more"
+            raise ValueError(message)
+        return EventStream(self._running.host, capacity)
 
     @enable_ki_protection
     async def stop(self) -> None:

@@ -1,0 +1,135 @@
+"""How often places are restarted, and the history that keeps what happened."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, strategies as st
+
+from regrow import (
+    ChildExited,
+    ChildStarted,
+    ExitReason,
+    Failure,
+    RestartLimitExceeded,
+    RestartLimitExceededError,
+)
+from regrow._core.alerts import MANY, RestartRates
+from regrow._core.history import KEPT, History, light
+
+
+@given(
+    limit=st.integers(1, 5),
+    gaps=st.lists(st.sampled_from([0.0, 5.0, 20.0, 30.0, 60.0, 61.0]), max_size=40),
+)
+def test_a_rate_is_told_when_the_last_minute_comes_to_the_limit(
+    limit: int, gaps: list[float]
+) -> None:
+    rates = RestartRates(limit)
+    times: list[float] = []
+    now, above = 0.0, False
+    for gap in gaps:
+        now += gap
+        before = sum(now - time <= 60 for time in times)
+        times.append(now)
+        above = above and before >= limit - 1
+        expected = float(limit) if before + 1 >= limit and not above else None
+        above = above or before + 1 >= limit
+        assert rates.record("root/x", now) == expected
+
+
+def test_places_are_counted_by_themselves_and_quiet_ones_forgotten() -> None:
+    rates = RestartRates(2)
+    assert rates.record("root/x", 0) is None
+    assert rates.record("root/y", 0) is None
+    assert rates.record("root/x", 1) == 2
+    for number in range(3 * MANY):
+        rates.record(f"root/{number}", 100.0 * number)
+    assert len(rates._restarts) <= MANY
+
+
+def crashed(error: BaseException, number: int = 1) -> ChildExited:
+    return ChildExited(
+        "root/x", number, 0.0, ExitReason.CRASHED, error, False, True, "worker"
+    )
+
+
+def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
+    try:
+        raise error from cause
+    except BaseException as caught:  # noqa: BLE001 - given as it came
+        return caught
+
+
+class OddError(Exception):
+    def __init__(self, code: int, *, why: str) -> None:
+        super().__init__(f"{code}: {why}")
+        self.code = code
+
+
+class StubbornError(Exception):
+    def __new__(cls, *args: object) -> StubbornError:
+        if args:
+            raise RuntimeError
+        return super().__new__(cls)
+
+
+def test_only_the_last_thousand_are_kept_in_order() -> None:
+    history = History()
+    told = [ChildStarted("root/x", number, 0.0, "worker") for number in range(KEPT + 5)]
+    for event in told:
+        history.add(event)
+    assert history.events() == tuple(told[5:])
+
+
+def test_exceptions_are_kept_without_their_frames_and_left_alone() -> None:
+    error = raised(OddError(7, why="odd"), raised(KeyError("x")))
+    history = History()
+    history.add(crashed(error))
+    (event,) = history.events()
+    assert isinstance(event, ChildExited)
+    kept = event.error
+    assert isinstance(kept, OddError)
+    assert (str(kept), kept.code, kept.__traceback__) == ("7: odd", 7, None)
+    assert isinstance(kept.__cause__, KeyError)
+    assert kept.__cause__.__traceback__ is None
+    assert error.__traceback__ is not None
+    assert isinstance(error.__cause__, KeyError)
+    assert error.__cause__.__traceback__ is not None
+
+
+def test_groups_and_the_failures_of_a_limit_hold_no_frames_either() -> None:
+    inner = ValueError("bad")
+    raised(inner)
+    group = light(raised(ExceptionGroup("two", [ValueError("a"), inner])))
+    assert isinstance(group, BaseExceptionGroup)
+    assert [str(member) for member in group.exceptions] == ["a", "bad"]
+    assert group.exceptions[1].__traceback__ is None
+    spent = RestartLimitExceededError(
+        path="root",
+        child_id="x",
+        intensity=0,
+        period=5.0,
+        failures=[Failure("root/x", 1.0, inner), Failure("root/x", 2.0, None)],
+    )
+    history = History()
+    history.add(RestartLimitExceeded("root", 1, 2.0, spent))
+    (event,) = history.events()
+    assert isinstance(event, RestartLimitExceeded)
+    first, second = event.error.failures
+    assert first.error is not None
+    assert (str(first.error), first.error.__traceback__) == ("bad", None)
+    assert second.error is None
+    assert spent.failures[0].error is inner
+    assert str(event.error) == str(spent)
+
+
+@pytest.mark.parametrize(
+    "error", [StubbornError(), UnicodeDecodeError("utf-8", b"x", 0, 1, "no")]
+)
+def test_of_an_exception_that_cannot_be_made_its_name_is_kept(
+    error: Exception,
+) -> None:
+    if isinstance(error, StubbornError):
+        error.args = ("x",)
+    kept = light(error)
+    assert type(error).__name__ in (type(kept).__name__, str(kept))
