@@ -31,6 +31,7 @@ def test_an_event_is_its_name_and_its_fields() -> None:
         "attempt": 1,
         "delay": None,
         "error": None,
+        "allowed": None,
     }
 
 

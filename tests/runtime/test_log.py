@@ -117,7 +117,7 @@ async def test_each_death_has_one_record_with_its_traceback(
     what = "did not start" if starting else "crashed"
     upon = " on 'boom'" if where in {"call", "cast"} else ""
     assert tracebacks(caplog) == [f"ERROR root/x [1] {what}{upon} (Boom)"]
-    assert others(caplog) == ["INFO root/x [1] restarts now (attempt 1)"]
+    assert others(caplog) == ["INFO root/x [1] restarts now (attempt 1 of 3)"]
 
 
 @virtual
@@ -317,19 +317,20 @@ async def test_a_record_has_path_incarnation_and_event_as_fields(
 
 
 @virtual
-async def test_restarts_after_the_first_weigh_more(
+async def test_restarts_weigh_more_from_half_of_what_the_limit_allows(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     x = child(Child, Story(), name="x")
-    async with open_tree(supervisor("root", x)) as tree:
-        for _ in range(3):
+    async with open_tree(supervisor("root", x, intensity=6)) as tree:
+        for _ in range(4):
             with pytest.raises(ActorCrashedError):
                 await tree[x].call(Child.boom)
             await trio.testing.wait_all_tasks_blocked()
     assert others(caplog) == [
-        "INFO root/x [1] restarts now (attempt 1)",
-        "WARNING root/x [2] restarts now (attempt 2)",
-        "WARNING root/x [3] restarts now (attempt 3)",
+        "INFO root/x [1] restarts now (attempt 1 of 6)",
+        "INFO root/x [2] restarts now (attempt 2 of 6)",
+        "WARNING root/x [3] restarts now (attempt 3 of 6)",
+        "WARNING root/x [4] restarts now (attempt 4 of 6)",
     ]
 
 

@@ -215,7 +215,7 @@ async def test_an_escalation_carries_every_failure_at_each_level() -> None:
     error = spent.value
     assert told(error.timeline) == [
         "21 root/mid/low/x [2] crashed on 'boom' Boom",
-        "21 root/mid/low/x [2] restarts now (attempt 1)",
+        "21 root/mid/low/x [2] restarts now (attempt 1 of 1)",
         "21.5 root/mid/low/x [3] crashed on 'boom' Boom",
         "21.5 root/mid/low [1] gives up RestartLimitExceededError",
         "21.5 root/mid [1] gives up RestartLimitExceededError",
@@ -261,7 +261,7 @@ def test_the_traceback_of_a_program_tells_the_whole_story() -> None:
         "  TIME  shop/front/web/parser [{}] crashed on 'parse': "
         "ValueError: bad header in 'file {}'"
     )
-    again = "  TIME  {} [{}] restarts now (attempt 1)"
+    again = "  TIME  {} [{}] restarts now (attempt 1 of 1)"
     gives_up = "  TIME  {} [{}] gives up: {} in N s, its intensity is {} in 5 s"
     parser, web = "shop/front/web/parser", "shop/front/web"
     assert lines[1:] == [

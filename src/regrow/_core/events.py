@@ -4,6 +4,7 @@ Text is made of them at the edge. An event is told when the thing happens, in ca
 before anything that follows from it.
 """
 
+import math
 from typing import Literal
 
 from attrs import frozen
@@ -109,11 +110,13 @@ class ChildRestarting(Event):
         attempt: Failures counted against its limit so far, this one included.
         delay: Seconds until then.
         error: What the child failed of, if there was an exception.
+        allowed: Failures that this limit allows; with one more the supervisor gives up.
     """
 
     attempt: int
     delay: float
     error: BaseException | None
+    allowed: float = math.inf
 
 
 @frozen

@@ -109,7 +109,8 @@ class Restarts(Shutdown):
             self._wait(child, child.spec.backoff, failure)
             self._keep_down(child)
         else:
-            self._decided(child, self._window.count, 0.0, error)
+            allowed = self.spec.intensity
+            self._decided(child, self._window.count, 0.0, error, allowed)
             self._round(child)
 
     def _spend(
@@ -189,7 +190,8 @@ class Restarts(Shutdown):
         child.status = Status.RESTARTING
         child.delayed = True
         child.token = self._next()
-        self._decided(child, row.count, delay, failure.error)
+        allowed = backoff.max_attempts - 1  # at the last of them it gives up
+        self._decided(child, row.count, delay, failure.error, allowed)
         self._steps.append(out.StartTimer(child.spec.name, child.token, delay))
 
     def _keep_down(self, child: Child) -> None:
@@ -203,9 +205,16 @@ class Restarts(Shutdown):
         self._begin(work)
 
     def _decided(
-        self, child: Child, attempt: int, delay: float, error: BaseException | None
+        self,
+        child: Child,
+        attempt: int,
+        delay: float,
+        error: BaseException | None,
+        allowed: float,
     ) -> None:
-        self._steps.append(out.RestartDecided(child.spec.name, attempt, delay, error))
+        self._steps.append(
+            out.RestartDecided(child.spec.name, attempt, delay, error, allowed)
+        )
 
     # --------------------------------------------------------- what ends the supervisor
 

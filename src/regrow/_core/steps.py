@@ -353,12 +353,14 @@ class RestartDecided:
         attempt: Failures counted against its limit so far, this one included.
         delay: Seconds until the restart.
         error: What it failed of, if there was an exception.
+        allowed: Failures that its limit allows.
     """
 
     name: str
     attempt: int
     delay: float
     error: BaseException | None
+    allowed: float
 
 
 class Outcome(Enum):

@@ -4,6 +4,7 @@ The same for the machine, as values on the error, and for whoever reads the trac
 night, as lines.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 from regrow.errors import (
@@ -81,9 +82,10 @@ def _entry(event: events.Event) -> TimelineEntry | None:
         case events.ChildStartFailed():
             error = event.error
             what = "did not start"
-        case events.ChildRestarting(attempt=attempt, delay=delay):
+        case events.ChildRestarting(attempt=attempt, delay=delay, allowed=allowed):
             when = f"in {delay:.3g} s" if delay else "now"
-            what = f"restarts {when} (attempt {attempt})"
+            of = "" if allowed == math.inf else f" of {allowed:g}"
+            what = f"restarts {when} (attempt {attempt}{of})"
         case events.ChildStuck(waited=waited):
             what = f"does not end, {waited:.3g} s after it was cut off"
         case events.RestartLimitExceeded():

@@ -12,7 +12,7 @@ from regrow._core.alerts import RestartRates
 from regrow._core.events import ChildRestarting, RestartRate
 from regrow._core.history import History
 
-from .log import log_event, log_observer_failed
+from .log import is_heard, log_event, log_observer_failed
 from .timers import Timers
 from .user import call_user
 from .waits import Lives, lives
@@ -111,7 +111,8 @@ class Host:
         self.history.add(event)
         for stream in self.streams:
             stream.push(event)
-        self._tell(log_event, event)
+        if is_heard(event):
+            self._tell(log_event, event)
         for observer in list(self._observers):
             self._tell(observer, event)
         if self._rates is not None and isinstance(event, ChildRestarting):

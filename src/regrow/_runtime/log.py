@@ -5,12 +5,13 @@ nothing dies without one record that has its traceback.
 """
 
 import logging
+import math
 
 from regrow._core import events
 from regrow._core.events import CRASHED_ON_IT
 from regrow.errors import StartCancelledError, summary
 
-__all__ = ["log_event", "log_observer_failed"]
+__all__ = ["is_heard", "log_event", "log_observer_failed"]
 
 _log = logging.getLogger("regrow")
 
@@ -49,10 +50,12 @@ def _told(event: events.Event) -> Told:
             # That of a supervisor repeats what was told of the child below it.
             cause = error if kind == "worker" else None
             return logging.ERROR, f"did not start ({summary(error)})", cause
-        case events.ChildRestarting(attempt=attempt, delay=delay):
+        case events.ChildRestarting(attempt=attempt, delay=delay, allowed=allowed):
             when = f"in {delay:.3g} s" if delay else "now"
-            level = logging.INFO if attempt == 1 else logging.WARNING
-            return level, f"restarts {when} (attempt {attempt})", None
+            of = "" if allowed == math.inf else f" of {allowed:g}"
+            # From half of what the limit allows on, the end of more than this child is near.
+            level = logging.WARNING if 1 < attempt >= allowed / 2 else logging.INFO
+            return level, f"restarts {when} (attempt {attempt}{of})", None
         case events.RestartLimitExceeded(error=error):
             # The root's is the end of the program, or of this part of it.
             level = logging.ERROR if "/" in event.path else logging.CRITICAL
@@ -89,10 +92,13 @@ def _told(event: events.Event) -> Told:
             return logging.DEBUG, repr(event), None
 
 
+def is_heard(event: events.Event) -> bool:
+    """Whether the log may take *event*; for most of those that it does not, no is known."""
+    return _log.isEnabledFor(_AT_MOST.get(type(event), logging.CRITICAL))
+
+
 def log_event(event: events.Event) -> None:
     """Write *event* to the log."""
-    if not _log.isEnabledFor(_AT_MOST.get(type(event), logging.CRITICAL)):
-        return
     level, text, error = _told(event)
     if not _log.isEnabledFor(level):
         return

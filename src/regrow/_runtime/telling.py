@@ -29,6 +29,7 @@ def tell_restart(own: SupervisorPlace, step: steps.RestartDecided) -> None:
             step.attempt,
             step.delay,
             step.error,
+            step.allowed,
         )
     )
 
