@@ -36,51 +36,64 @@ class History:
     """The last 1,000 events of a tree."""
 
     _events: deque[Event] = field(factory=_new_events, init=False)
+    _crash: ChildExited | None = field(default=None, init=False)
+    _light: BaseException | None = field(default=None, init=False)
 
     def add(self, event: Event) -> None:
         """Take *event* in."""
-        self._events.append(_without_frames(event))
+        crash, self._crash = self._crash, None
+        match event:
+            case ChildExited(error=BaseException() as error):
+                # Its restart, if it comes, is told next, and of the same error.
+                self._crash = event
+                self._light = light(error)
+                self._events.append(_lighter_end(event, self._light))
+            case ChildRestarting(error=BaseException() as error):
+                same = crash is not None and crash.error is error
+                lighter = self._light if same else light(error)
+                self._events.append(_lighter_restart(event, lighter))
+            case ChildStartFailed(error=error) | AnswerDiscarded(error=error):
+                self._events.append(evolve(event, error=light(error)))
+            case RestartLimitExceeded(error=error):
+                spent = cast("RestartLimitExceededError", light(error))
+                self._events.append(evolve(event, error=spent))
+            case _:
+                self._events.append(event)
 
     def events(self) -> tuple[Event, ...]:
         """Give them, oldest first."""
         return tuple(self._events)
 
 
-def _without_frames(event: Event) -> Event:
-    """Give *event*, with a light exception in the place of one.
+# `attrs.evolve` takes longer than all else that a crash costs here.
 
-    Each is made by its own class: `attrs.evolve` takes longer than all else that a crash
-    costs here.
-    """
-    match event:
-        case ChildExited(error=BaseException() as error):
-            return ChildExited(
-                event.path,
-                event.incarnation,
-                event.at,
-                event.reason,
-                light(error),
-                event.told,
-                event.expected,
-                event.kind,
-                event.message,
-            )
-        case ChildRestarting(error=BaseException() as error):
-            return ChildRestarting(
-                event.path,
-                event.incarnation,
-                event.at,
-                event.attempt,
-                event.delay,
-                light(error),
-                event.allowed,
-            )
-        case ChildStartFailed(error=error) | AnswerDiscarded(error=error):
-            return evolve(event, error=light(error))
-        case RestartLimitExceeded(error=error):
-            return evolve(event, error=cast("RestartLimitExceededError", light(error)))
-        case _:
-            return event
+
+def _lighter_end(event: ChildExited, error: BaseException) -> ChildExited:
+    return ChildExited(
+        event.path,
+        event.incarnation,
+        event.at,
+        event.reason,
+        error,
+        event.told,
+        event.expected,
+        event.kind,
+        event.message,
+    )
+
+
+def _lighter_restart(
+    event: ChildRestarting, error: BaseException | None
+) -> ChildRestarting:
+    return ChildRestarting(
+        event.path,
+        event.incarnation,
+        event.at,
+        event.attempt,
+        event.delay,
+        error,
+        event.allowed,
+    )
 
 
 def light(error: BaseException) -> BaseException:

@@ -15,97 +15,116 @@ __all__ = ["is_heard", "log_event", "log_observer_failed"]
 
 _log = logging.getLogger("regrow")
 
-Told = tuple[int, str, BaseException | None]
+Worded = tuple[str, BaseException | None]
 
-# The weight of events that come with every child of a tree, and are seldom heard: most of
-# all others weigh more. Asked for first, as it costs a tenth of putting one in words.
-_AT_MOST: dict[type[events.Event], int] = {
+_LEVELS: dict[type[events.Event], int] = {
+    events.AnswerDiscarded: logging.WARNING,
+    events.AutoShutdown: logging.INFO,
+    events.ChildIgnored: logging.INFO,
     events.ChildStarted: logging.DEBUG,
+    events.ChildStuck: logging.ERROR,
+    events.MessagesDropped: logging.WARNING,
     events.PlaceClosed: logging.DEBUG,
+    events.RestartRate: logging.WARNING,
 }
 
 
-def _exited(event: events.ChildExited) -> Told:
-    if event.kind == "supervisor":
-        return logging.DEBUG, f"ended ({event.reason.value})", None
-    if event.error is not None:
-        late = " while stopping" if event.told else ""
-        upon = f" on {event.message!r}" if event.message else ""
-        text = f"crashed{upon}{late} ({summary(event.error)})"
-        return logging.ERROR, text, event.error
-    if not event.expected:
-        return logging.WARNING, f"ended {event.reason.value} when told to stop", None
-    if not event.told and not event.reason.clean:
-        return logging.WARNING, f"ended {event.reason.value}", None
-    return logging.DEBUG, f"ended ({event.reason.value})", None
-
-
-def _told(event: events.Event) -> Told:
+def level_of(event: events.Event) -> int:
+    """Give the weight of *event*; most are asked for that, and few put in words."""
+    level = _LEVELS.get(type(event))
+    if level is not None:
+        return level
     match event:
         case events.ChildExited():
-            return _exited(event)
-        case events.ChildStartFailed(error=StartCancelledError() as error):
-            return logging.INFO, f"did not start ({summary(error)})", None
+            return _level_of_end(event)
+        case events.ChildRestarting(attempt=attempt, allowed=allowed):
+            # From half of what the limit allows on, the end of more than this child is near.
+            return logging.WARNING if 1 < attempt >= allowed / 2 else logging.INFO
+        case events.DeadLetter(reason=reason):
+            # The record of the crash names the message that it crashed on.
+            crash = reason.startswith(CRASHED_ON_IT)
+            return logging.DEBUG if crash else logging.WARNING
+        case events.ChildStartFailed(error=StartCancelledError()):
+            return logging.INFO
+        case events.ChildStartFailed():
+            return logging.ERROR
+        case events.RestartLimitExceeded(path=path):
+            # The root's is the end of the program, or of this part of it.
+            return logging.ERROR if "/" in path else logging.CRITICAL
+        case _:
+            return logging.DEBUG
+
+
+def _level_of_end(event: events.ChildExited) -> int:
+    if event.kind == "supervisor":
+        return logging.DEBUG  # what it failed of was told of those below it
+    if event.error is not None:
+        return logging.ERROR
+    surprise = not event.expected or (not event.told and not event.reason.clean)
+    return logging.WARNING if surprise else logging.DEBUG
+
+
+def _worded_end(event: events.ChildExited) -> Worded:
+    if event.error is None or event.kind == "supervisor":
+        if not event.expected:
+            return f"ended {event.reason.value} when told to stop", None
+        return f"ended ({event.reason.value})", None
+    late = " while stopping" if event.told else ""
+    upon = f" on {event.message!r}" if event.message else ""
+    return f"crashed{upon}{late} ({summary(event.error)})", event.error
+
+
+def _worded(event: events.Event) -> Worded:
+    match event:
+        case events.ChildExited():
+            return _worded_end(event)
         case events.ChildStartFailed(error=error, kind=kind):
             # That of a supervisor repeats what was told of the child below it.
-            cause = error if kind == "worker" else None
-            return logging.ERROR, f"did not start ({summary(error)})", cause
+            again = kind == "supervisor" or isinstance(error, StartCancelledError)
+            return f"did not start ({summary(error)})", None if again else error
         case events.ChildRestarting(attempt=attempt, delay=delay, allowed=allowed):
             when = f"in {delay:.3g} s" if delay else "now"
             of = "" if allowed == math.inf else f" of {allowed:g}"
-            # From half of what the limit allows on, the end of more than this child is near.
-            level = logging.WARNING if 1 < attempt >= allowed / 2 else logging.INFO
-            return level, f"restarts {when} (attempt {attempt}{of})", None
+            return f"restarts {when} (attempt {attempt}{of})", None
         case events.RestartLimitExceeded(error=error):
-            # The root's is the end of the program, or of this part of it.
-            level = logging.ERROR if "/" in event.path else logging.CRITICAL
-            return level, str(error), None
+            return str(error), None
         case events.RestartRate(per_minute=rate):
-            text = f"is restarted often: {rate:g} times in the last minute"
-            return logging.WARNING, text, None
+            return f"is restarted often: {rate:g} times in the last minute", None
         case events.ChildStuck(waited=waited, stack=stack):
             where = "".join(f"\n  {line}" for line in stack)
-            text = (
-                f"was cut off {waited:.3g} s ago and is still there, waiting in{where}"
-            )
-            return logging.ERROR, text, None
+            cut = f"was cut off {waited:.3g} s ago"
+            return f"{cut} and is still there, waiting in{where}", None
         case events.DeadLetter(message=message, reason=reason):
-            # The record of the crash names the message that it crashed on.
-            crash = reason.startswith(CRASHED_ON_IT)
-            level = logging.DEBUG if crash else logging.WARNING
-            return level, f"dead letter {message!r}: it {reason}", None
+            return f"dead letter {message!r}: it {reason}", None
         case events.AnswerDiscarded(message=message, error=error):
-            text = f"answered the cast {message!r} with {summary(error)}"
-            return logging.WARNING, text, None
+            return f"answered the cast {message!r} with {summary(error)}", None
         case events.MessagesDropped(count=count, policy=policy):
             messages = "1 message" if count == 1 else f"{count} messages"
-            return logging.WARNING, f"dropped {messages} ({policy})", None
+            return f"dropped {messages} ({policy})", None
         case events.AutoShutdown(child=child):
-            return logging.INFO, f"shuts down, as {child!r} has ended", None
+            return f"shuts down, as {child!r} has ended", None
         case events.PlaceClosed(why=why):
-            return logging.DEBUG, f"closed: it {why}", None
+            return f"closed: it {why}", None
         case events.ChildStarted():
-            return logging.DEBUG, "is up", None
+            return "is up", None
         case events.ChildIgnored():
-            return logging.INFO, "chose not to start", None
+            return "chose not to start", None
         case _:
-            return logging.DEBUG, repr(event), None
+            return repr(event), None
 
 
 def is_heard(event: events.Event) -> bool:
-    """Whether the log may take *event*; for most of those that it does not, no is known."""
-    return _log.isEnabledFor(_AT_MOST.get(type(event), logging.CRITICAL))
+    """Whether the log takes *event*."""
+    return _log.isEnabledFor(level_of(event))
 
 
 def log_event(event: events.Event) -> None:
     """Write *event* to the log."""
-    level, text, error = _told(event)
-    if not _log.isEnabledFor(level):
-        return
+    text, error = _worded(event)
     # Not by `_log.log`, which would look for the line of code that called: one of these here.
     record = _log.makeRecord(
         _log.name,
-        level,
+        level_of(event),
         __file__,
         0,
         "%s [%d] %s",
