@@ -17,6 +17,7 @@ from .imports import Import
 from .messages import Call, CallFromMany, Cast, CastFull, CastNowait
 from .report import Results
 from .scale import ScaleCurve
+from .sight import Sight
 from .starts import Memory, Snapshot, StartStop
 from .workload import Line, Scale, Workload, measure
 
@@ -37,6 +38,7 @@ WORKLOADS: tuple[type[Workload], ...] = (
     Flood,
     Storm,
     Import,
+    Sight,
     ScaleCurve,
 )
 
