@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -450,6 +450,41 @@ async def test_an_observer_that_raises_is_told_no_more_and_harms_nobody(
     assert first == "ERROR root/x [1] crashed on 'boom' (Boom)"
     assert second.startswith("ERROR observer <function ")
     assert second.endswith(" raised and was removed")
+
+
+@virtual
+async def test_what_an_observer_does_is_told_to_all_after_what_it_heard() -> None:
+    before, after = Story(), Story()
+
+    def reacting(event: Event) -> None:
+        if isinstance(event, ChildExited) and event.path == "root/x":
+            y_ref.cast_nowait(Child.ping)
+            y_ref.cast_nowait(Child.boom)
+
+    x = child(Child, Story(), name="x", restart="temporary")
+    y = child(Child, Story(), name="y", restart="temporary")
+    spec = supervisor("root", x, y)
+    async with open_tree(spec, observers=[before, reacting, after]) as tree:
+        y_ref = tree[y]
+        await y_ref.call(Child.end)
+        await y_ref.wait_stopped()
+        before.forget()
+        after.forget()
+        await tree[x].cast(Child.boom)
+        await tree[x].wait_stopped()
+        told = [*before.lines]
+        assert names_of(tree.history[-len(before.events) :]) == names_of(before.events)
+    assert told == [
+        "root/x 1 dead letter boom: crashed the actor (Boom)",
+        "root/x 1 crashed: Boom",
+        "root/y 1 dead letter ping: is closed: its child has ended for good",
+        "root/y 1 dead letter boom: is closed: its child has ended for good",
+    ]
+    assert before.lines == after.lines
+
+
+def names_of(events: Sequence[Event]) -> list[str]:
+    return [type(event).__name__ for event in events]
 
 
 @pytest.mark.parametrize("kind", ["ChildStarted", "ChildExited", "PlaceClosed"])

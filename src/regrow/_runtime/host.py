@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ class Host:
         "_observers",
         "_on_stop",
         "_rates",
+        "_untold",
         "by_spec",
         "casts",
         "cut",
@@ -81,6 +83,7 @@ class Host:
     ) -> None:
         self._observers = [*observers]
         self._rates = None if restart_rate == math.inf else RestartRates(restart_rate)
+        self._untold: deque[Event] = deque()
         self.history: History = History()
         self.streams: list[EventStream] = []
         self.random: Random = random
@@ -106,8 +109,19 @@ class Host:
         """Keep *event*, write it to the log, and tell every observer of it.
 
         An observer that raises is logged and removed: what happens in a tree does not
-        depend on who looks on. Only what stops a program stops the tree as well.
+        depend on who looks on. Only what stops a program stops the tree as well. What
+        follows from an observer's own doing is told when all have heard of *event*: a cause
+        comes before its effect for each of them.
         """
+        self._untold.append(event)
+        if len(self._untold) == 1:  # else this is called by an observer
+            while self._untold:
+                try:
+                    self._tell_all(self._untold[0])
+                finally:
+                    self._untold.popleft()
+
+    def _tell_all(self, event: Event) -> None:
         self.history.add(event)
         for stream in self.streams:
             stream.push(event)
