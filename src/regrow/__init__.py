@@ -2,6 +2,8 @@
 
 from regrow._core.backoff import Backoff as Backoff
 from regrow._core.events import (
+    ActorResumed as ActorResumed,
+    ActorSuspended as ActorSuspended,
     AnswerDiscarded as AnswerDiscarded,
     AutoShutdown as AutoShutdown,
     ChildExited as ChildExited,
@@ -19,6 +21,14 @@ from regrow._core.events import (
     RestartRate as RestartRate,
 )
 from regrow._core.exits import ExitReason as ExitReason
+from regrow._core.health import (
+    Health as Health,
+    HealthReason as HealthReason,
+)
+from regrow._core.snapshot import (
+    FailureSnapshot as FailureSnapshot,
+    PlaceSnapshot as PlaceSnapshot,
+)
 from regrow._core.specs import Mailbox as Mailbox
 from regrow._core.steps import (
     ChildCounts as ChildCounts,
@@ -58,7 +68,6 @@ from regrow._runtime.signals import (
     IgnoreStart as IgnoreStart,
     Shutdown as Shutdown,
 )
-from regrow._runtime.snapshot import PlaceSnapshot as PlaceSnapshot
 from regrow._runtime.specs import (
     ActorSpec as ActorSpec,
     AnyRef as AnyRef,
@@ -87,6 +96,7 @@ from regrow.errors import (
     MessageError as MessageError,
     NotAnActorError as NotAnActorError,
     NotInTreeError as NotInTreeError,
+    NotRunningError as NotRunningError,
     PlaceNotFoundError as PlaceNotFoundError,
     RegrowError as RegrowError,
     RestartLimitExceededError as RestartLimitExceededError,
@@ -103,8 +113,10 @@ __all__ = [
     "Actor",
     "ActorCrashedError",
     "ActorInterruptedError",
+    "ActorResumed",
     "ActorSpec",
     "ActorStoppedError",
+    "ActorSuspended",
     "AnswerDiscarded",
     "AnyRef",
     "AnySpec",
@@ -133,7 +145,10 @@ __all__ = [
     "EventsLost",
     "ExitReason",
     "Failure",
+    "FailureSnapshot",
     "Finding",
+    "Health",
+    "HealthReason",
     "IgnoreStart",
     "Mailbox",
     "MailboxClearedError",
@@ -144,6 +159,7 @@ __all__ = [
     "Monitor",
     "NotAnActorError",
     "NotInTreeError",
+    "NotRunningError",
     "PathFilter",
     "PlaceClosed",
     "PlaceNotFoundError",

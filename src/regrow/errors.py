@@ -23,6 +23,7 @@
     ├── NotAnActorError (TypeError)        a factory gave something else than an actor
     ├── UnboundRefError                    a late ref used outside a running tree
     ├── PlaceNotFoundError (LookupError)   no such path in the tree
+    ├── NotRunningError                    no incarnation is there just now
     └── NotInTreeError (RuntimeError)      only a child of a tree can do this
 
 A message says what happened, where in the tree, and what to do. The fields it is built
@@ -51,6 +52,7 @@ __all__ = [
     "MessageError",
     "NotAnActorError",
     "NotInTreeError",
+    "NotRunningError",
     "PlaceNotFoundError",
     "RegrowError",
     "RestartLimitExceededError",
@@ -559,6 +561,27 @@ class PlaceNotFoundError(RegrowError, LookupError):
     def __init__(self, path: str, text: str) -> None:
         self.path = path
         super().__init__(text)
+
+
+class NotRunningError(RegrowError):
+    """The place has no incarnation just now that this could be done to.
+
+    Attributes:
+        path: The place.
+        status: What it does instead: `starting`, `restarting`, `stopping` or `stopped`.
+        what: What was asked for.
+    """
+
+    def __init__(self, path: str, status: str, what: str) -> None:
+        self.path = path
+        self.status = status
+        self.what = what
+        remedy = (
+            "Nobody will start it but by restart_child of its supervisor"
+            if status == "stopped"
+            else "Try again when tree.snapshot(path) says that it is running"
+        )
+        super().__init__(f"{path!r} is {status}, so there is {what}. {remedy}.")
 
 
 class NotInTreeError(RegrowError, RuntimeError):

@@ -267,6 +267,15 @@ async def _() -> None:
     await in_tree(body)
 
 
+@error("NotRunningError")
+async def _() -> None:
+    async def body(tree: Tree) -> None:
+        await tree.supervisor("app").terminate_child("worker")
+        tree[worker].suspend()
+
+    await in_tree(body)
+
+
 @error("NotInTreeError")
 async def _() -> None:
     Worker().stop()

@@ -16,12 +16,13 @@ WRITTEN = """
 LIVING = """
     Tree Ref ServiceRef SupervisorRef Monitor Down PlaceSnapshot
     ChildInfo ChildCounts ExitReason EventStream PathFilter current_path
+    FailureSnapshot Health HealthReason
 """
 SPECS = "ActorSpec ServiceSpec Supervisor Dynamic AnySpec AnyRef"
 EVENTS = """
     Event ChildStarted ChildStartFailed ChildIgnored ChildExited ChildRestarting
     RestartLimitExceeded AutoShutdown ChildStuck DeadLetter AnswerDiscarded
-    MessagesDropped PlaceClosed RestartRate EventsLost
+    MessagesDropped PlaceClosed RestartRate EventsLost ActorSuspended ActorResumed
 """
 ERRORS = """
     RegrowError SpecError Finding StartFailedError StartTimeoutError StartCancelledError
@@ -31,21 +32,29 @@ ERRORS = """
     SupervisorCallError ChildExistsError ChildNotFoundError ChildActiveError
     ChildForgottenError MaxChildrenError
     MessageError NotAnActorError UnboundRefError PlaceNotFoundError NotInTreeError
+    NotRunningError
 """
 MEMBERS = {
     "Actor": "lifespan ref stop send_after send_every",
-    "Ref": "call cast cast_nowait wait_stopped monitor path",
+    "Ref": """
+        call cast cast_nowait suspend resume suspended wait_stopped monitor path
+    """,
     "ServiceRef": "wait_stopped monitor path",
     "SupervisorRef": """
         start_child terminate_child restart_child delete_child which_children
         count_children get_child_spec wait_stopped monitor path
     """,
-    "Tree": "ref supervisor snapshot stop kill wait_stopped path events history",
+    "Tree": """
+        ref supervisor snapshot health stacks state events history stop kill wait_stopped
+        path
+    """,
     "EventStream": "receive aclose",
     "Deferred": "reply fail done",
     "Timer": "cancel",
     "Monitor": "receive aclose",
-    "PlaceSnapshot": "walk find",
+    "PlaceSnapshot": "walk find as_json",
+    "FailureSnapshot": "error traceback as_json",
+    "Health": "as_json",
     "ExitReason": "NORMAL SHUTDOWN CRASHED KILLED clean",
 }
 

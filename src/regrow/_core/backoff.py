@@ -65,6 +65,10 @@ class FailureRow:
         """The last failures of the row, oldest first, at most 16."""
         return tuple(self._recent)
 
+    def used(self, uptime: float) -> int:
+        """Give how many failures a next one would be added to, after *uptime* seconds."""
+        return 0 if uptime >= self._backoff.reset_after else self.count
+
     def record(self, failure: Failure, *, uptime: float) -> bool:
         """Count a failure after *uptime* seconds; tell whether it may be tried again."""
         if uptime >= self._backoff.reset_after:

@@ -14,6 +14,8 @@ from regrow.errors import RestartLimitExceededError
 from .exits import ExitReason
 
 __all__ = [
+    "ActorResumed",
+    "ActorSuspended",
     "AnswerDiscarded",
     "AutoShutdown",
     "ChildExited",
@@ -154,6 +156,16 @@ class ChildStuck(Event):
 
     waited: float
     stack: tuple[str, ...]
+
+
+@frozen
+class ActorSuspended(Event):
+    """An actor begins no message until it is resumed (`Ref.suspend`), or has ended."""
+
+
+@frozen
+class ActorResumed(Event):
+    """A suspended actor goes on (`Ref.resume`)."""
 
 
 @frozen

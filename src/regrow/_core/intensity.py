@@ -47,6 +47,17 @@ class RestartWindow:
         """The failures inside the window at the latest attempt, oldest first."""
         return tuple(failure for _, failure in self._attempts)
 
+    def used(self, now: float) -> int:
+        """Count the attempts inside the window at *now*, recording none.
+
+        Args:
+            now: Seconds on the clock used for `record`.
+        """
+        attempts = self._attempts
+        if not attempts or now - attempts[-1][0] > self.period:
+            return 0
+        return sum(now - at <= self.period for at, _ in attempts)
+
     @property
     def span(self) -> float:
         """Seconds between the oldest attempt inside the window and the latest."""
@@ -95,9 +106,13 @@ class WorkClock:
 
     def read(self, now: float) -> float:
         """Give the time on this clock when it is *now* in the world."""
-        standing = now if self._since is None else self._since
-        self._shown = max(self._shown, standing - (self._busy + self._back))
+        self._shown = self.peek(now)
         return self._shown
+
+    def peek(self, now: float) -> float:
+        """Give what `read` would, without a trace: for those who only look."""
+        standing = now if self._since is None else self._since
+        return max(self._shown, standing - (self._busy + self._back))
 
     def stop(self, now: float) -> None:
         """Let the clock stand still from *now*; nothing if it does already."""

@@ -35,6 +35,25 @@ class Restarts(Shutdown):
         self._draw = draw
         self._window = RestartWindow(spec.intensity, spec.period)
 
+    # ----------------------------------------------------------------- for looking at it
+
+    def used(self, now: float) -> int:
+        """Count the restarts inside the window at *now*, seconds on the run's clock."""
+        return self._window.used(self._clock.peek(now))
+
+    def used_by(self, name: str, now: float) -> int:
+        """Count the failures in a row of a child with a backoff, as of *now*."""
+        child = self._children.get(name)
+        if child is None or child.row is None:
+            return 0
+        running = child.status is Status.RUNNING and child.exit is None
+        return child.row.used(now - child.up_at if running else 0.0)
+
+    def token_of(self, name: str) -> int:
+        """Give the token of the delay that a child waits for; 0 if it waits for none."""
+        child = self._children.get(name)
+        return child.token if child is not None and child.delayed else 0
+
     # ---------------------------------------------------------- what a child has come to
 
     def _ended(self, child: Child, end: Exit) -> None:

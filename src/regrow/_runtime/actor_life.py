@@ -8,7 +8,12 @@ import outcome
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from regrow._core.events import CRASHED_ON_IT, AnswerDiscarded
+from regrow._core.events import (
+    CRASHED_ON_IT,
+    ActorResumed,
+    ActorSuspended,
+    AnswerDiscarded,
+)
 from regrow._core.exits import Exit, ExitReason
 from regrow.errors import ActorCrashedError, ActorInterruptedError, MessageError
 
@@ -46,18 +51,24 @@ class ActorLife(Life):
     Attributes:
         actor: The object itself.
         stops: Whether the actor has stopped itself.
+        suspended: Whether it is to begin no message until `resume`.
+        in_hand: The message that it handles.
+        handling_since: When the handler of that began to wait, if it is an async one.
     """
 
     makes_edges = True
 
     __slots__ = (
         "_deferred",
-        "_in_hand",
         "_lifespan",
+        "_resumed",
         "_scoped",
         "_timers",
         "actor",
+        "handling_since",
+        "in_hand",
         "stops",
+        "suspended",
     )
 
     def __init__(
@@ -68,7 +79,10 @@ class ActorLife(Life):
         self.stops: bool = False
         self._scoped = False  # whether its task is inside its scope
         self._lifespan: Callable[[], AbstractAsyncContextManager[object]] | None = None
-        self._in_hand: Request | None = None
+        self.in_hand: Request | None = None
+        self.handling_since: float | None = None
+        self.suspended: bool = False
+        self._resumed: trio.Event | None = None
         self._deferred: dict[Request, None] | None = None
         self._timers: dict[object, TimerEntry | None] | None = None
 
@@ -179,7 +193,8 @@ class ActorLife(Life):
         actor = self.actor
         result: object = None
         streak = 0
-        while not self.ends:
+        now = self.place.host.clock
+        while not self.ends or await self._goes_on():
             if streak == STREAK:
                 streak = 0
                 await trio.lowlevel.checkpoint()
@@ -197,14 +212,16 @@ class ActorLife(Life):
             if method is None:
                 self._refuse(request, request.handler.wrong, None)
                 continue
-            self._in_hand = request
+            self.in_hand = request
             request.state = BEGUN
             try:
                 result = call_method(method, actor, request.args, request.kwargs)
                 if result is not None and type(result) is COROUTINE:
                     if not self._scoped:
                         self._enter_scope()
+                    self.handling_since = now()
                     result = await await_user(result)
+                    self.handling_since = None
             except Exception as error:
                 if not self._answered_with(request, error):
                     raise
@@ -213,7 +230,7 @@ class ActorLife(Life):
                     self._defer(request, cast("Deferred[object]", result))
                 elif request.task is not None:
                     request.answer(result)
-            self._in_hand = None
+            self.in_hand = None
 
     # --------------------------------------------------------------------- answers
 
@@ -235,6 +252,7 @@ class ActorLife(Life):
 
     def _answered_with(self, request: Request, error: Exception) -> bool:
         """Answer with *error*; tell whether the actor goes on all the same."""
+        self.handling_since = None
         named = request.handler.raises
         if named and isinstance(error, named):
             self._answer_error(request, error)
@@ -243,11 +261,11 @@ class ActorLife(Life):
             self._refuse(request, f"{error}", error)
             return True
         if not only(error, Shutdown):
-            self._in_hand = None
+            self.in_hand = None
             self.broke_on = request.name
             self._fail(request, error)
         elif not request.is_call:
-            self._in_hand = None  # it has done what was asked
+            self.in_hand = None  # it has done what was asked
         return False
 
     def _answer_error(self, request: Request, error: Exception) -> None:
@@ -283,7 +301,7 @@ class ActorLife(Life):
 
     def _fail_at_once(self, error: BaseException) -> None:
         """What no supervisor may handle does not wait for the lifespan (promise 3)."""
-        request, self._in_hand = self._in_hand, None
+        request, self.in_hand = self.in_hand, None
         if request is not None:
             self.broke_on = request.name
             self._fail(request, error)
@@ -291,11 +309,11 @@ class ActorLife(Life):
 
     def settle(self, end: Exit) -> None:
         """Answer the message in hand and the deferred ones: they are not handled again."""
-        left = [] if self._in_hand is None else [self._in_hand]
+        left = [] if self.in_hand is None else [self.in_hand]
         if left and end.reason is ExitReason.CRASHED:
             self.broke_on = left[0].name
         left += self._deferred or ()
-        self._in_hand = None
+        self.in_hand = None
         self._deferred = None
         place = self.actor_place
         for request in left:
@@ -316,13 +334,13 @@ class ActorLife(Life):
 
     def is_up(self) -> None:
         """It will take messages as soon as its task runs on: report that it is up."""
-        self.actor_place.box.expected = True
+        self.actor_place.box.expected = not self.suspended
         super().is_up()
 
     def stop_itself(self) -> None:
         """End normally after the message in hand."""
         self.stops = self.ends = True
-        self.actor_place.box.wake()
+        self._wake()
 
     def tell_stop(self) -> None:
         """Let it finish, within its seconds; at once where it waits for messages.
@@ -339,11 +357,51 @@ class ActorLife(Life):
         self.end(None, cut=False)
 
     def _wind_up(self) -> None:
-        self.actor_place.box.wake()
+        self._wake()
 
     def _cut(self) -> None:
         super()._cut()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let its loop look what there is, if it waits."""
         self.actor_place.box.wake()
+        if self._resumed is not None:
+            self._resumed.set()
+
+    # ---------------------------------------------------------------------- suspension
+
+    def suspend(self) -> None:
+        """Let it begin no message until `resume`; the one in hand is finished."""
+        if self.suspended or self.over or self._is_ending():
+            return
+        self.suspended = self.ends = True
+        self.actor_place.box.expected = False
+        self._wake()
+        place = self.place
+        place.host.emit(ActorSuspended(place.path, self.number, place.host.now()))
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if not self.suspended:
+            return
+        self.suspended = False
+        self._wake()
+        place = self.place
+        place.host.emit(ActorResumed(place.path, self.number, place.host.now()))
+
+    def _is_ending(self) -> bool:
+        """Whether it really is to begin nothing new any more."""
+        return self.told or self.killed or self.stops
+
+    async def _goes_on(self) -> bool:
+        """Tell whether it is to go on, after its suspension if it is suspended."""
+        while self.suspended and not self._is_ending():
+            self._resumed = trio.Event()
+            await self._resumed.wait()
+        self._resumed = None
+        self.ends = self._is_ending()
+        return not self.ends  # noqa: ASYNC910 - mostly there is nothing to wait for
 
     # ------------------------------------------------------------------------ timers
 

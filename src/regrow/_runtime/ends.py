@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from regrow._core import steps
 from regrow._core.events import ChildExited, ChildIgnored, ChildStartFailed
 from regrow._core.exits import Exit, ExitReason
+from regrow._core.snapshot import FailureSnapshot
 from regrow.errors import StartCancelledError, StartTimeoutError
 
 from .signals import IgnoreStart, Shutdown
@@ -36,12 +37,15 @@ def end_of_life(life: Life, end: Exit) -> None:
     place = life.place
     host = place.host
     place.last = (life.number, end)
+    now = host.now()
+    if not end.reason.clean:
+        place.failure = FailureSnapshot(now, life.number, end.error)
     life.settle(end)
     host.emit(
         ChildExited(
             place.path,
             life.number,
-            host.now(),
+            now,
             end.reason,
             end.error,
             life.told,
@@ -67,6 +71,7 @@ def end_of_start(life: Life, error: BaseException | None, *, cut: bool) -> None:
     now = host.now()
     ignored = error is None and not cut and not life.told
     if ignored or (error is not None and only(error, IgnoreStart)):
+        place.ignored = True
         host.emit(ChildIgnored(place.path, life.number, now))
         life.report(steps.Ignored(place.name, life.run))
         return
@@ -77,6 +82,8 @@ def end_of_start(life: Life, error: BaseException | None, *, cut: bool) -> None:
         why = StartTimeoutError(place.path, place.spec.start_timeout)
     else:
         why = StartCancelledError(place.path)
+    if not isinstance(why, StartCancelledError):  # which is no failure of its own
+        place.failure = FailureSnapshot(now, life.number, why)
     host.emit(ChildStartFailed(place.path, life.number, now, why, life.kind))
     if not isinstance(why, Exception):
         host.fail(why)

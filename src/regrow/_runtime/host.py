@@ -46,6 +46,7 @@ class Host:
         over: Whether it has ended; its places are closed then, but are still to be found.
         fatal: What no supervisor may handle, such as `KeyboardInterrupt`.
         casts: How many casts were sent, for fairness.
+        clock: What `now` reads; called where every call counts.
         history: The last things that happened.
         streams: Who reads the events as they come.
         tickets: How many requests were made, to number them.
@@ -58,6 +59,7 @@ class Host:
         "_untold",
         "by_spec",
         "casts",
+        "clock",
         "cut",
         "fatal",
         "history",
@@ -89,6 +91,7 @@ class Host:
         self.random: Random = random
         self.on_failure: Callable[[], None] = on_failure
         self._on_stop = on_stop
+        self.clock: Callable[[], float] = trio.lowlevel.current_clock().current_time
         self.timers: Timers = Timers()
         self.lives: Lives = lives()
         self.root: SupervisorPlace | None = None

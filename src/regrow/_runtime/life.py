@@ -44,9 +44,12 @@ class Life:
         task: Its own task, once that runs.
         up: Whether it has been started.
         told: Whether it was told to stop.
-        ends: Whether it is to begin nothing new, for that reason or one of its own.
+        ends: Whether it is to begin nothing new before it has looked why: for that reason,
+            for one of its own, or because it is suspended.
         killed: Whether it was cut off.
         waiting: The answer, or room, that its own task waits for.
+        since: When it came up, on the run's clock; before, when its start began where that
+            has to be waited for, else `None`.
         slow: Whether its start was given up for its `start_timeout`.
         report: Tells its supervisor of it.
         broke_on: Name of the message that it crashed on, if it did on one.
@@ -66,6 +69,7 @@ class Life:
         "place",
         "report",
         "run",
+        "since",
         "slow",
         "task",
         "told",
@@ -90,6 +94,7 @@ class Life:
         self.ends: bool = False
         self.killed: bool = False
         self.waiting: Waiting | None = None
+        self.since: float | None = None
         self.report: Callable[[steps.Event], None] = report
         self._deadline: TimerEntry | None = None
         self._start_timer: TimerEntry | None = None
@@ -113,6 +118,7 @@ class Life:
 
     def limit_start(self) -> None:
         """Begin to count the seconds of `start_timeout`."""
+        self.since = self.place.host.now()
         seconds = self.place.spec.start_timeout
         self._start_timer = self.place.host.timers.after(seconds, self._start_too_slow)
 
@@ -145,7 +151,8 @@ class Life:
             host.timers.cancel(self._start_timer)
         if self.number > 1:
             place.restarts += 1
-        host.emit(ChildStarted(place.path, self.number, host.now(), self.kind))
+        self.since = now = host.now()
+        host.emit(ChildStarted(place.path, self.number, now, self.kind))
         self.report(steps.Started(place.name, self.run))
 
     # ------------------------------------------------------------------- being stopped
@@ -191,6 +198,11 @@ class Life:
 
     def _watch(self) -> None:
         self._stuck = StuckWatch(self)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it was cut off, and is still there after it was told of."""
+        return self._stuck is not None and self._stuck.reported
 
     def _cut(self) -> None:
         self.scope.cancel(reason=f"the time of {self.place.path!r} to stop has run out")

@@ -18,6 +18,8 @@ _log = logging.getLogger("regrow")
 Worded = tuple[str, BaseException | None]
 
 _LEVELS: dict[type[events.Event], int] = {
+    events.ActorResumed: logging.INFO,
+    events.ActorSuspended: logging.INFO,
     events.AnswerDiscarded: logging.WARNING,
     events.AutoShutdown: logging.INFO,
     events.ChildIgnored: logging.INFO,
@@ -107,6 +109,10 @@ def _worded(event: events.Event) -> Worded:
             return f"closed: it {why}", None
         case events.ChildStarted():
             return "is up", None
+        case events.ActorSuspended():
+            return "is suspended: it begins no message", None
+        case events.ActorResumed():
+            return "goes on: it was resumed", None
         case events.ChildIgnored():
             return "chose not to start", None
         case _:

@@ -42,6 +42,7 @@ class Box:
     Attributes:
         rules: Capacity and policies.
         count: Messages that take room.
+        peak: The most that ever did; one that a waiting reader takes at once is none.
         expected: Whether a reader is about to wait for the first time: it makes room for
             one already, also where the capacity is 0.
     """
@@ -57,12 +58,14 @@ class Box:
         "_receive",
         "count",
         "expected",
+        "peak",
         "rules",
     )
 
     def __init__(self, rules: Mailbox) -> None:
         self.rules: Mailbox = rules
         self.count: int = 0
+        self.peak: int = 0
         self.expected: bool = False
         self._capacity: int = int(min(rules.capacity, sys.maxsize))
         self._front: Request | None = None
@@ -88,7 +91,9 @@ class Box:
         count = self.count
         if count >= self._capacity and (count or self._line or not self.expected):
             return False
-        self.count = count + 1
+        self.count = count = count + 1
+        if count > self.peak:
+            self.peak = count
         put = self._put
         if put is None:
             put = self._open()
@@ -97,6 +102,7 @@ class Box:
 
     def _append(self, request: Request) -> None:
         self.count += 1
+        self.peak = max(self.peak, self.count)
         put = self._put or self._open()
         put(request)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from regrow._core.exits import Exit
+    from regrow._core.snapshot import FailureSnapshot, PlaceStatus
     from regrow._core.specs import ChildSpec
 
     from .host import Host
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from .supervisor import SupervisorLife
     from .waits import Waiting, WaitTarget
 
-__all__ = ["Place", "SupervisorPlace"]
+__all__ = ["STOPPED_FOR_GOOD", "Place", "SupervisorPlace"]
+
+STOPPED_FOR_GOOD = "was stopped for good"
 
 
 class Place:
@@ -47,6 +50,8 @@ class Place:
         why: Why it is closed, in words.
         args: What its factory is called with, once that is known.
         last: How the latest incarnation that was up has ended.
+        failure: How it failed the last time, if it ever did.
+        ignored: Whether the latest incarnation chose not to run.
     """
 
     __slots__ = (
@@ -54,7 +59,9 @@ class Place:
         "_monitors",
         "_stopped",
         "args",
+        "failure",
         "host",
+        "ignored",
         "incarnation",
         "last",
         "life",
@@ -84,11 +91,27 @@ class Place:
         self.why: str = ""
         self.args: tuple[object, ...] | None = None
         self.last: tuple[int, Exit] | None = None
+        self.failure: FailureSnapshot | None = None
+        self.ignored: bool = False
         self._monitors: list[weak[Monitor]] | None = None
         self._stopped: trio.Event | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path!r}>"
+
+    @property
+    def status(self) -> PlaceStatus:
+        """What it does, in one word."""
+        life = self.life
+        if life is None:
+            if not self.open:
+                return "stopped"
+            return "restarting" if self.incarnation else "starting"
+        if life.stuck:
+            return "stuck"
+        if life.told:
+            return "stopping"
+        return "running" if life.up else "starting"
 
     # ------------------------------------------------------------- open and closed
 
@@ -96,6 +119,7 @@ class Place:
         """Take messages (again), beginning with none."""
         if not self.open:
             self.open = True
+            self.ignored = False
             self.why = ""
             self._stopped = None
 

@@ -25,7 +25,7 @@ from trio.lowlevel import (
 )
 
 from regrow._core.specs import ChildSpec, Late
-from regrow.errors import UnboundRefError
+from regrow.errors import NotRunningError, UnboundRefError
 
 from .actor_place import ActorPlace
 from .messages import Cast, Request
@@ -127,6 +127,55 @@ class Ref(PlaceRef, Generic[A_co]):
         """For the runtime: live with a *place*, late with a *spec*."""
         super().__init__(place, spec)
         self._to = place
+
+    @enable_ki_protection
+    def suspend(self) -> None:
+        """Let the actor begin no message until `resume`.
+
+        From the return on none is begun; the one in hand is finished, and whatever its
+        background tasks do goes on. The mailbox takes messages as before, and its policy
+        for a full one holds, so that senders wait; callers do too. A stop works as always.
+        It is this incarnation that is suspended: its end, also that in a restart, lifts it.
+        Suspended twice, it goes on at the first `resume`.
+
+        Raises:
+            NotRunningError: There is no incarnation just now.
+            UnboundRefError: It is a late ref.
+
+        Source: `sys:suspend` of Erlang/OTP.
+        """
+        place = self._to
+        if place is None:
+            raise self._unbound()
+        life = place.actor_life
+        if life is None:
+            raise NotRunningError(place.path, place.status, "nothing to suspend")
+        life.suspend()
+
+    @enable_ki_protection
+    def resume(self) -> None:
+        """Let a suspended actor go on; nothing if it is not suspended.
+
+        Raises:
+            UnboundRefError: It is a late ref.
+        """
+        place = self._to
+        if place is None:
+            raise self._unbound()
+        if place.actor_life is not None:
+            place.actor_life.resume()
+
+    @property
+    def suspended(self) -> bool:
+        """Whether the actor is suspended now.
+
+        Raises:
+            UnboundRefError: It is a late ref.
+        """
+        place = self._to
+        if place is None:
+            raise self._unbound()
+        return place.actor_life is not None and place.actor_life.suspended
 
     @overload
     async def call(

@@ -1,100 +1,200 @@
-"""A frozen picture of a running tree."""
+"""Pictures of a running tree: its places, its health, and where its tasks wait."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import math
+from typing import TYPE_CHECKING, cast
 
-from attrs import frozen
+import trio
 
-from regrow._core.specs import DynamicSpec
+from regrow._core.health import NEARLY_FULL, Health, HealthReason, judge, together
+from regrow._core.snapshot import (
+    FailureSnapshot,
+    PlaceKind,
+    PlaceSnapshot,
+    PlaceStatus,
+    sketch,
+)
+from regrow._core.specs import DynamicSpec, SupervisorSpec
 
 from .actor_place import ActorPlace
-from .place import Place, SupervisorPlace
+from .place import STOPPED_FOR_GOOD, Place, SupervisorPlace
+from .redact import shown_message
+from .stuck import frames_of, stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PlaceSnapshot", "picture"]
-
-PlaceStatus = Literal["starting", "running", "restarting", "stopping", "stopped"]
-
-
-@frozen
-class PlaceSnapshot:
-    """One place and what is below it, as it was at one moment.
-
-    Attributes:
-        path: From the root.
-        name: Its last part.
-        kind: `actor`, `service`, `supervisor` or `dynamic`.
-        status: `restarting` is every pause between two incarnations; `stopped` is closed.
-        incarnation: Number of the latest one; 0 before the first.
-        restarts: Incarnations that came up after the first.
-        waiting: Messages in the mailbox; 0 where there is none.
-        capacity: Messages that the mailbox holds; 0 where there is none.
-        children: What is below it, in the order of starts.
-    """
-
-    path: str
-    name: str
-    kind: Literal["actor", "service", "supervisor", "dynamic"]
-    status: PlaceStatus
-    incarnation: int
-    restarts: int
-    waiting: int
-    capacity: float
-    children: tuple[PlaceSnapshot, ...] = ()
-
-    def walk(self) -> Iterator[PlaceSnapshot]:
-        """Give it and all below it, parents first."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
-
-    def find(self, path: str) -> PlaceSnapshot:
-        """Give the place at *path*.
-
-        Raises:
-            KeyError: There is no such place.
-        """
-        if path == self.path:
-            return self
-        for child in self.children:
-            if f"{path}/".startswith(f"{child.path}/"):
-                return child.find(path)
-        raise KeyError(path)
+__all__ = [
+    "FailureSnapshot",
+    "PlaceSnapshot",
+    "health_of",
+    "picture",
+    "shallow",
+    "stacks_of",
+]
 
 
 def picture(place: Place) -> PlaceSnapshot:
     """Take the picture of *place* and all below it."""
-    kind: Literal["actor", "service", "supervisor", "dynamic"] = "service"
-    waiting, capacity = 0, 0.0
+    return _picture(place, trio.current_time(), deep=True)
+
+
+def shallow(place: Place) -> PlaceSnapshot:
+    """Take the picture of *place* alone, without children, however many there are."""
+    return _picture(place, trio.current_time(), deep=False)
+
+
+def _picture(place: Place, now: float, *, deep: bool) -> PlaceSnapshot:
+    """Take a picture; short for what most places are, an actor that waits."""
+    life = place.life
+    status: PlaceStatus = "running"
+    uptime = due = starting_since = None
+    missing = False
+    if life is not None:
+        since = life.since
+        if life.up and since is not None:
+            uptime = now - since
+        else:
+            starting_since = since
+        if life.told or life.killed or not life.up:
+            status = place.status
+    else:
+        status = place.status
+        due = _due(place)
+        missing = _missing(place)
+
+    kind: PlaceKind = "service"
+    waiting = peak = 0
+    capacity = 0.0
+    handling = handling_since = strategy = intensity = period = used = None
+    suspended = False
     children: tuple[PlaceSnapshot, ...] = ()
+    spec = place.spec
     if isinstance(place, ActorPlace):
         kind = "actor"
-        waiting, capacity = place.box.count, place.box.rules.capacity
-    elif isinstance(place, SupervisorPlace):
-        kind = "dynamic" if isinstance(place.spec, DynamicSpec) else "supervisor"
-        children = tuple(picture(child) for child in place.children.values())
-    return PlaceSnapshot(
+        box = place.box
+        waiting, peak, capacity = box.count, box.peak, box.rules.capacity
+        actor_life = place.actor_life
+        if actor_life is not None:
+            suspended = actor_life.suspended
+            request = actor_life.in_hand
+            if request is not None:
+                handling = shown_message(actor_life.actor, request)
+                handling_since = actor_life.handling_since
+    elif isinstance(spec, SupervisorSpec):
+        kind = "dynamic" if isinstance(spec, DynamicSpec) else "supervisor"
+        strategy, intensity, period = spec.strategy, spec.intensity, spec.period
+        above = cast("SupervisorPlace", place)
+        if above.supervisor_life is not None:
+            used = above.supervisor_life.machine.used(now)
+        if deep:
+            below = above.children.values()
+            children = tuple([_picture(child, now, deep=True) for child in below])
+    backoff = spec.backoff
+    if backoff is not None and strategy is None:
+        period = backoff.reset_after
+        if backoff.max_attempts != math.inf:
+            intensity = int(backoff.max_attempts) - 1  # at the last of them it gives up
+        parent = None if place.parent is None else place.parent.supervisor_life
+        if parent is not None:
+            used = parent.machine.used_by(place.name, now)
+
+    found = sketch(
         place.path,
         place.name,
         kind,
-        _status(place),
+        status,
         place.incarnation,
         place.restarts,
         waiting,
         capacity,
         children,
+        due,
+        uptime,
+        peak,
+        handling,
+        handling_since,
+        suspended,
+        place.failure,
+        strategy,
+        intensity,
+        period,
+        used,
+        missing,
+        starting_since,
     )
+    found.__class__ = PlaceSnapshot
+    return found
 
 
-def _status(place: Place) -> PlaceStatus:
+def _due(place: Place) -> float | None:
+    """Give when the delayed restart of *place* comes, if it waits for one."""
+    above = None if place.parent is None else place.parent.supervisor_life
+    return None if above is None else above.due(place.name)
+
+
+def _missing(place: Place) -> bool:
+    """Whether *place* is down for good though it should be there."""
+    above = place.parent
+    if place.open or place.ignored or above is None or place.host.stopping:
+        return False
+    if above.life is None or above.life.told:
+        return False
+    if place.spec.restart == "permanent":
+        return True
+    if not place.spec.significant:
+        return False
+    if place.last is None or place.why == STOPPED_FOR_GOOD:
+        return True
+    number, end = place.last
+    return number != place.incarnation or not end.reason.clean
+
+
+# ------------------------------------------------------------------------------- health
+
+
+def health_of(root: Place) -> Health:
+    """Judge the tree below *root*; of a place that is plainly well no picture is made."""
+    now = trio.current_time()
+    return together(_reasons(root, now, root=True, below_running=True))
+
+
+def _reasons(
+    place: Place, now: float, *, root: bool, below_running: bool
+) -> Iterator[HealthReason]:
+    seen = _picture(place, now, deep=False)
+    yield from judge(seen, root=root, below_running=below_running, now=now)
+    if isinstance(place, SupervisorPlace):
+        running = below_running and seen.status == "running"
+        for child in place.children.values():
+            if not _plainly_well(child):
+                yield from _reasons(child, now, root=False, below_running=running)
+
+
+def _plainly_well(place: Place) -> bool:
+    """Whether `judge` would find nothing, as far as a glance tells."""
     life = place.life
-    if life is None:
-        if not place.open:
-            return "stopped"
-        return "restarting" if place.incarnation else "starting"
-    if life.told:
-        return "stopping"
-    return "running" if life.up else "starting"
+    if life is None or life.ends or not life.up or place.spec.backoff is not None:
+        return False
+    if isinstance(place, ActorPlace):
+        box = place.box
+        return box.count < box.rules.capacity * NEARLY_FULL or not box.count
+    return not isinstance(place, SupervisorPlace)
+
+
+# ------------------------------------------------------------------------------- stacks
+
+
+def stacks_of(place: Place) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Give *place* and all below it with where their tasks wait, parents first.
+
+    The tasks of a supervisor's children are those of their own places.
+    """
+    supervisor = isinstance(place, SupervisorPlace)
+    if place.life is not None and place.life.task is not None:
+        frames = frames_of if supervisor else stack_of
+        yield place.path, tuple(frames(place.life.task))
+    if isinstance(place, SupervisorPlace):
+        for child in place.children.values():
+            yield from stacks_of(child)

@@ -6,7 +6,6 @@ to say so, and where it waits, until it is gone.
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING
 
 from regrow._core.events import ChildStuck
@@ -19,21 +18,26 @@ if TYPE_CHECKING:
     from .life import Life
     from .timers import TimerEntry
 
-__all__ = ["StuckWatch"]
+__all__ = ["StuckWatch", "frames_of", "stack_of"]
 
 FIRST_REPORT = 1.0  # seconds after it was cut off; then each time twice as many,
 LAST_REPORT = 60.0  # up to this
 
 
 class StuckWatch:
-    """The reports of one life that was cut off just now."""
+    """The reports of one life that was cut off just now.
 
-    __slots__ = ("_cut_at", "_life", "_timer")
+    Attributes:
+        reported: Whether it was told of as stuck.
+    """
+
+    __slots__ = ("_cut_at", "_life", "_timer", "reported")
 
     def __init__(self, life: Life) -> None:
         self._life = life
         self._cut_at = life.place.host.now()
         self._timer: TimerEntry | None = None
+        self.reported: bool = False
         self._wait(FIRST_REPORT)
 
     def cancel(self) -> None:
@@ -45,6 +49,7 @@ class StuckWatch:
         self._timer = timers.after(seconds, lambda: self._report(seconds))
 
     def _report(self, waited: float) -> None:
+        self.reported = True
         life = self._life
         place = life.place
         now = place.host.now()
@@ -57,11 +62,19 @@ class StuckWatch:
 
 def stack_of(task: trio.lowlevel.Task) -> Iterator[str]:
     """Give where *task* and those below it wait, its own first, frame by frame."""
-    summary = traceback.StackSummary.extract(task.iter_await_frames())
-    for frame in summary:
-        yield f"{frame.filename}:{frame.lineno} in {frame.name}"
+    yield from frames_of(task)
     for nursery in task.child_nurseries:
         # A set, so that only their text gives the tasks an order.
         below = [[f"{child.name}:", *stack_of(child)] for child in nursery.child_tasks]
         for lines in sorted(below):
             yield from lines
+
+
+def frames_of(task: trio.lowlevel.Task) -> Iterator[str]:
+    """Give where *task* alone waits, frame by frame.
+
+    Not by `traceback`, which would look for the source of each line: that takes a hundred
+    times as long, and there may be a hundred thousand tasks to look at.
+    """
+    for frame, line in task.iter_await_frames():
+        yield f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_name}"

@@ -25,7 +25,7 @@ from .actor_place import ActorPlace
 from .context import enter_place
 from .inbox import Inbox
 from .life import Life
-from .place import Place, SupervisorPlace
+from .place import STOPPED_FOR_GOOD, Place, SupervisorPlace
 from .starting import start_actor, start_service
 from .telling import tell_ending, tell_restart
 from .waits import break_circle
@@ -91,6 +91,11 @@ class SupervisorLife(Life):
     def machine(self) -> SupervisorMachine:
         """What decides; for looking at it."""
         return self._machine
+
+    def due(self, name: str) -> float | None:
+        """Give when the delay of a child is over, on the run's clock, if it waits for one."""
+        entry = self._timers.get(self._machine.token_of(name))
+        return None if entry is None else entry.due
 
     # ---------------------------------------------------------------------- its task
 
@@ -226,7 +231,7 @@ class SupervisorLife(Life):
         place = self.supervisor_place.children[step.name]
         life = place.life
         if step.final:
-            place.close("was stopped for good")
+            place.close(STOPPED_FOR_GOOD)
         if life is None or life.run != step.run:
             return  # it has ended by itself, and the event of it is in the inbox
         self.busy_with[step.name] = place

@@ -9,19 +9,22 @@ from trio.lowlevel import enable_ki_protection
 
 from regrow._core.options import whole
 from regrow._core.specs import ChildSpec
-from regrow.errors import PlaceNotFoundError
+from regrow.errors import NotRunningError, PlaceNotFoundError
 
 from .actor_place import ActorPlace
 from .place import SupervisorPlace
+from .redact import state_of
 from .ref import Ref, ServiceRef
 from .requests import Asked, SupervisorRef, ref_to
-from .snapshot import picture
+from .snapshot import health_of, picture, stacks_of
 from .stream import EventStream
 
 if TYPE_CHECKING:
     from regrow._core.events import Event
+    from regrow._core.health import Health
 
     from .actor import Actor
+    from .place import Place
     from .running import Running
     from .snapshot import PlaceSnapshot
     from .specs import ActorSpec, AnyRef, AnySpec, Dynamic, ServiceSpec, Supervisor
@@ -77,15 +80,7 @@ class Tree:
         Raises:
             PlaceNotFoundError: There is no such place, or something else stands there.
         """
-        place = self._running.host.find(path)
-        if place is None:
-            raise PlaceNotFoundError(path, self._nothing_at(path))
-        if not isinstance(place, ActorPlace):
-            what = "a supervisor" if isinstance(place, SupervisorPlace) else "a service"
-            text = (
-                f"{path!r} is {what}, not an actor. Use tree[spec] or tree.supervisor."
-            )
-            raise PlaceNotFoundError(path, text)
+        place = self._actor_at(path)
         known = place.actor_type
         if known is not None and not issubclass(known, actor):
             text = (
@@ -101,23 +96,84 @@ class Tree:
         Raises:
             PlaceNotFoundError: There is no such place, or no supervisor stands there.
         """
-        place = self._running.host.find(path)
-        if place is None:
-            raise PlaceNotFoundError(path, self._nothing_at(path))
+        place = self._at(path)
         if not isinstance(place, SupervisorPlace):
             text = f"{path!r} is no supervisor. Use tree.ref(path, cls)."
             raise PlaceNotFoundError(path, text)
         return SupervisorRef(place)
 
-    def _nothing_at(self, path: str) -> str:
-        return (
+    def _at(self, path: str | None) -> Place:
+        if path is None:
+            return self._running.root
+        place = self._running.host.find(path)
+        if place is not None:
+            return place
+        text = (
             f"nothing stands at {path!r} in the tree {self.path!r}. A path starts at the "
             f"root, as in '{self.path}/child'; tree.snapshot() shows them all."
         )
+        raise PlaceNotFoundError(path, text)
 
-    def snapshot(self) -> PlaceSnapshot:
-        """Give a frozen picture of the tree as it is now; it costs O(places)."""
-        return picture(self._running.root)
+    def _actor_at(self, path: str) -> ActorPlace:
+        place = self._at(path)
+        if isinstance(place, ActorPlace):
+            return place
+        what = "a supervisor" if isinstance(place, SupervisorPlace) else "a service"
+        text = f"{path!r} is {what}, not an actor. Use tree[spec] or tree.supervisor."
+        raise PlaceNotFoundError(path, text)
+
+    def snapshot(self, path: str | None = None) -> PlaceSnapshot:
+        """Give a frozen picture of the tree as it is now; it costs O(places).
+
+        Args:
+            path: Of the place that is pictured, with all below it; the root unless given.
+
+        Raises:
+            PlaceNotFoundError: There is no such place.
+        """
+        return picture(self._at(path))
+
+    def health(self) -> Health:
+        """Judge whether the tree is well now, with reasons; it costs O(places).
+
+        See `Health` for what is `ok`, `degraded` and `failing`.
+        """
+        return health_of(self._running.root)
+
+    def stacks(self, path: str | None = None) -> dict[str, tuple[str, ...]]:
+        """Give where the tasks of each living place wait now, by paths, parents first.
+
+        Each line is `file:line in function`, the innermost of a task last; below them come
+        the tasks of nurseries inside it, each after its name and a colon. It costs
+        O(tasks). What runs in threads is shown as the call that waits for it.
+
+        Args:
+            path: Of the place to look at, with all below it; the root unless given.
+
+        Raises:
+            PlaceNotFoundError: There is no such place.
+        """
+        return dict(stacks_of(self._at(path)))
+
+    def state(self, path: str) -> dict[str, str]:
+        """Give the fields of the actor at *path* as they are now, in words, by names.
+
+        Each is its `repr` in one line of at most 200 characters; one that raises is told as
+        such. The class of the actor may hide what is nobody's business by a method
+        `__redact__(self, name, value)`, whose answer is shown in place of the value; it is
+        asked for the arguments of messages too. Fields come in the order of declaration:
+        those of an attrs class, of `__slots__`, then whatever was set. A handler may be at
+        work on them.
+
+        Raises:
+            PlaceNotFoundError: There is no such place, or no actor stands there.
+            NotRunningError: There is no incarnation just now.
+        """
+        place = self._actor_at(path)
+        life = place.actor_life
+        if life is None or life.actor is None:
+            raise NotRunningError(path, place.status, "no state to see")
+        return state_of(life.actor)
 
     @property
     def history(self) -> tuple[Event, ...]:
