@@ -109,6 +109,16 @@ def test_enough_uptime_begins_a_new_row(uptime: float, count: int) -> None:
     assert row.failures == tuple(_failure(n) for n in range(3 - count, 3))
 
 
+def test_a_row_is_over_for_those_who_look_once_there_was_enough_uptime() -> None:
+    row = FailureRow(Backoff(reset_after=60.0))
+    assert row.used(0.0) == 0
+    for n in range(3):
+        row.record(_failure(n), uptime=0.0)
+
+    assert [row.used(uptime) for uptime in (0.0, 59.5, 60.0, 0.0)] == [3, 3, 0, 3]
+    assert row.count == 3
+
+
 def test_an_endless_row_keeps_its_last_failures() -> None:
     row = FailureRow(Backoff())
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 import pytest
+from attrs import fields
 from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -106,6 +107,12 @@ class WindowMachine(RuleBasedStateMachine):
 
         assert self.tested.record(self.now, _failure(self.now)) is wanted
 
+    @rule()
+    def somebody_looks(self) -> None:
+        inside = [at for at in self.times if self.now - at <= self.period]
+
+        assert self.tested.used(self.now) == len(inside)
+
 
 TestWindowAgainstAListOfTimes = WindowMachine.TestCase
 TestWindowAgainstAListOfTimes.settings = settings(stateful_step_count=20)
@@ -162,6 +169,18 @@ def test_clock_stands_still_while_a_restart_is_carried_out() -> None:
 
     assert clock.read(23.0) == 15.0
     assert clock.busy(23.0) == 8.0
+
+
+def test_clock_can_be_looked_at_without_a_trace() -> None:
+    clock = WorkClock()
+    clock.set_back(4.0, now=20.0, floor=10.0)
+    clock.stop(22.0)
+    before = [getattr(clock, field.name) for field in fields(WorkClock)]
+
+    assert [clock.peek(now) for now in (22.0, 30.0, 23.0)] == [18.0] * 3
+    assert [getattr(clock, field.name) for field in fields(WorkClock)] == before
+    clock.resume(25.0)
+    assert clock.peek(30.0) == clock.read(30.0) == 23.0
 
 
 def test_clock_shows_the_very_time_while_restarts_take_none() -> None:
