@@ -136,6 +136,17 @@ async def _(scene: Scene) -> None:
     assert scene.status() == "restarting"
 
 
+@place("is suspended", alone)
+async def _(scene: Scene) -> None:
+    scene.subject.suspend()
+
+    async def resume() -> None:
+        await trio.sleep(9)
+        scene.subject.resume()
+
+    scene.nursery.start_soon(resume)
+
+
 @place(
     "has ended for good",
     lambda: supervisor("app", child(Slow, name="subject", restart="transient")),
