@@ -115,7 +115,7 @@ async def test_each_death_has_one_record_with_its_traceback(
     assert len(lives) == 2
     starting = where in {"constructor", "first half", "service"}
     what = "did not start" if starting else "crashed"
-    upon = " on 'boom'" if where in {"call", "cast"} else ""
+    upon = " on boom()" if where in {"call", "cast"} else ""
     assert tracebacks(caplog) == [f"ERROR root/x [1] {what}{upon} (Boom)"]
     assert others(caplog) == ["INFO root/x [1] restarts now (attempt 1 of 3)"]
 
@@ -130,7 +130,7 @@ async def test_an_escalation_has_no_further_traceback_but_its_story(
         async with open_tree(supervisor("root", sub, intensity=0)) as tree:
             tree[x].cast_nowait(Child.boom)
             await trio.sleep_forever()
-    assert tracebacks(caplog) == ["ERROR root/sub/x [1] crashed on 'boom' (Boom)"]
+    assert tracebacks(caplog) == ["ERROR root/sub/x [1] crashed on boom() (Boom)"]
     sub_gave_up, root_gave_up = others(caplog)
     assert sub_gave_up.startswith("ERROR root/sub [1] supervisor 'root/sub' gave up: ")
     assert root_gave_up.startswith("CRITICAL root [1] supervisor 'root' gave up: ")
@@ -292,7 +292,7 @@ async def test_an_exception_whose_text_cannot_be_made_is_told_all_the_same(
     assert "Unspeakable: its text cannot be made" in str(crashed.value)
     assert "Unspeakable: its text cannot be made" in str(spent.value)
     assert tracebacks(caplog) == [
-        "ERROR root/x [1] crashed on 'throw' (Unspeakable: its text cannot be made)"
+        "ERROR root/x [1] crashed on throw(Unspeakable()) (Unspeakable: its text cannot be made)"
     ]
 
 
@@ -313,7 +313,7 @@ async def test_a_record_has_path_incarnation_and_event_as_fields(
     ]
     assert restart["event"] == "ChildRestarting"
     assert isinstance(crash["regrow_event"], ChildExited)
-    assert crash["regrow_event"].message == "boom"
+    assert crash["regrow_event"].message == "boom()"
 
 
 @virtual
@@ -332,6 +332,38 @@ async def test_restarts_weigh_more_from_half_of_what_the_limit_allows(
         "WARNING root/x [3] restarts now (attempt 3 of 6)",
         "WARNING root/x [4] restarts now (attempt 4 of 6)",
     ]
+
+
+class Door(Actor):
+    def __redact__(self, name: str, value: object) -> object:
+        return "***" if name == "password" else value
+
+    def open(self, user: str, password: str) -> None:
+        raise Boom
+
+    async def wait(self, password: str) -> None:
+        await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+@virtual
+async def test_the_message_it_crashed_on_is_shown_as_the_actor_lets_it(
+    caplog: pytest.LogCaptureFixture,
+    waiting: bool,
+) -> None:
+    door = child(Door)
+    async with open_tree(supervisor("root", door)) as tree:
+        if waiting:  # what it was cut off in is told as well
+            tree[door].cast_nowait(Door.wait, "secret")
+            await trio.testing.wait_all_tasks_blocked()
+        else:
+            with pytest.raises(ActorCrashedError):
+                await tree[door].call(Door.open, "ann", password="secret")
+        await trio.testing.wait_all_tasks_blocked()
+    assert "secret" not in caplog.text
+    if not waiting:
+        shown = "open('ann', password='***')"
+        assert tracebacks(caplog) == [f"ERROR root/door [1] crashed on {shown} (Boom)"]
 
 
 # ----------------------------------------------------------------- the user's own lines
@@ -447,7 +479,7 @@ async def test_an_observer_that_raises_is_told_no_more_and_harms_nobody(
         "root 1 shutdown when told",
     ]
     first, second = tracebacks(caplog)
-    assert first == "ERROR root/x [1] crashed on 'boom' (Boom)"
+    assert first == "ERROR root/x [1] crashed on boom() (Boom)"
     assert second.startswith("ERROR observer <function ")
     assert second.endswith(" raised and was removed")
 

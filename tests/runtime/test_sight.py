@@ -214,9 +214,9 @@ async def test_an_escalation_carries_every_failure_at_each_level() -> None:
                 await trio.sleep(0.5)
     error = spent.value
     assert told(error.timeline) == [
-        "21 root/mid/low/x [2] crashed on 'boom' Boom",
+        "21 root/mid/low/x [2] crashed on boom() Boom",
         "21 root/mid/low/x [2] restarts now (attempt 1 of 1)",
-        "21.5 root/mid/low/x [3] crashed on 'boom' Boom",
+        "21.5 root/mid/low/x [3] crashed on boom() Boom",
         "21.5 root/mid/low [1] gives up RestartLimitExceededError",
         "21.5 root/mid [1] gives up RestartLimitExceededError",
     ]
@@ -258,21 +258,21 @@ def test_the_traceback_of_a_program_tells_the_whole_story() -> None:
     ]
     lines = [re.sub(r"in [\d.e-]+ s, its", "in N s, its", line) for line in lines]
     crashed = (
-        "  TIME  shop/front/web/parser [{}] crashed on 'parse': "
+        "  TIME  shop/front/web/parser [{}] crashed on parse('file {}'): "
         "ValueError: bad header in 'file {}'"
     )
     again = "  TIME  {} [{}] restarts now (attempt 1 of 1)"
     gives_up = "  TIME  {} [{}] gives up: {} in N s, its intensity is {} in 5 s"
     parser, web = "shop/front/web/parser", "shop/front/web"
     assert lines[1:] == [
-        crashed.format(1, 0),
+        crashed.format(1, 0, 0),
         again.format(parser, 1),
-        crashed.format(2, 1),
+        crashed.format(2, 1, 1),
         gives_up.format(web, 1, "2 restarts", 1),
         again.format(web, 1),
-        crashed.format(3, 2),
+        crashed.format(3, 2, 2),
         again.format(parser, 3),
-        crashed.format(4, 3),
+        crashed.format(4, 3, 3),
         gives_up.format(web, 2, "2 restarts", 1),
         gives_up.format("shop/front", 1, "2 restarts", 1),
         "levels passed: shop/front/web -> shop/front -> shop",

@@ -93,7 +93,8 @@ class ChildExited(Event):
         told: Whether its supervisor had told it to stop.
         expected: Whether a supervisor that told it to stop would expect this end (S43).
         kind: Whether it is a supervisor.
-        message: Name of the message that it crashed on; empty if there was none in hand.
+        message: The message that it crashed on, such as `deposit(20)`, in at most 200
+            characters and as `__redact__` lets it be shown; empty if there was none in hand.
     """
 
     reason: ExitReason

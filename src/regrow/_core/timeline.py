@@ -74,7 +74,7 @@ def _entry(event: events.Event) -> TimelineEntry | None:
             return None  # that it gave up is told already
         case events.ChildExited(reason=ExitReason.CRASHED, message=message):
             error = event.error
-            what = f"crashed on {message!r}" if message else "crashed"
+            what = f"crashed on {message}" if message else "crashed"
         case events.ChildExited(reason=ExitReason.KILLED, expected=False):
             what = "was cut off before it had stopped"
         case events.ChildExited(told=False, reason=reason, kind="worker"):

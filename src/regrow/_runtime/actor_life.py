@@ -19,6 +19,7 @@ from regrow.errors import ActorCrashedError, ActorInterruptedError, MessageError
 
 from .life import Life
 from .messages import BEGUN, SETTLED, Deferred, Request
+from .redact import shown_message
 from .signals import Shutdown
 from .user import (
     COROUTINE,
@@ -262,7 +263,7 @@ class ActorLife(Life):
             return True
         if not only(error, Shutdown):
             self.in_hand = None
-            self.broke_on = request.name
+            self.broke_on = shown_message(self.actor, request)
             self._fail(request, error)
         elif not request.is_call:
             self.in_hand = None  # it has done what was asked
@@ -303,7 +304,7 @@ class ActorLife(Life):
         """What no supervisor may handle does not wait for the lifespan (promise 3)."""
         request, self.in_hand = self.in_hand, None
         if request is not None:
-            self.broke_on = request.name
+            self.broke_on = shown_message(self.actor, request)
             self._fail(request, error)
         self.place.host.fail(error)
 
@@ -311,7 +312,7 @@ class ActorLife(Life):
         """Answer the message in hand and the deferred ones: they are not handled again."""
         left = [] if self.in_hand is None else [self.in_hand]
         if left and end.reason is ExitReason.CRASHED:
-            self.broke_on = left[0].name
+            self.broke_on = shown_message(self.actor, left[0])
         left += self._deferred or ()
         self.in_hand = None
         self._deferred = None
@@ -424,5 +425,10 @@ class ActorLife(Life):
             self.place.host.timers.cancel(entry)
         self._timers = None
         super()._leave()
+
+    @enable_ki_protection
+    def end(self, error: BaseException | None, *, cut: bool, busy: float = 0.0) -> None:
+        """It is over, as of every life; and the actor is let go."""
+        super().end(error, cut=cut, busy=busy)
         # The actor knows its life: without this the two would wait for the garbage collector.
         self.actor = self._lifespan = None

@@ -52,7 +52,7 @@ class Life:
             has to be waited for, else `None`.
         slow: Whether its start was given up for its `start_timeout`.
         report: Tells its supervisor of it.
-        broke_on: Name of the message that it crashed on, if it did on one.
+        broke_on: The message that it crashed on, if it did on one, such as `deposit(20)`.
     """
 
     __slots__ = (

@@ -72,7 +72,7 @@ def _worded_end(event: events.ChildExited) -> Worded:
             return f"ended {event.reason.value} when told to stop", None
         return f"ended ({event.reason.value})", None
     late = " while stopping" if event.told else ""
-    upon = f" on {event.message!r}" if event.message else ""
+    upon = f" on {event.message}" if event.message else ""
     return f"crashed{upon}{late} ({summary(event.error)})", event.error
 
 
