@@ -27,6 +27,7 @@ from regrow import (
     MessageError,
     NotAnActorError,
     NotInTreeError,
+    NotRunningError,
     PlaceNotFoundError,
     RegrowError,
     RestartLimitExceededError,
@@ -251,6 +252,20 @@ TEXTS: list[tuple[RegrowError, str]] = [
     ),
     (PlaceNotFoundError("app/x", "nothing stands there"), "nothing stands there"),
     (NotInTreeError("not in a tree"), "not in a tree"),
+    (
+        NotRunningError("app/x", "stopped", "nothing to suspend"),
+        (
+            "'app/x' is stopped, so there is nothing to suspend. Nobody will start it but by "
+            "restart_child of its supervisor."
+        ),
+    ),
+    (
+        NotRunningError("app/x", "restarting", "no state to see"),
+        (
+            "'app/x' is restarting, so there is no state to see. Try again when "
+            "tree.snapshot(path) says that it is running."
+        ),
+    ),
 ]
 
 

@@ -194,6 +194,8 @@ async def test_the_other_records(caplog: pytest.LogCaptureFixture) -> None:
     )
     async with open_tree(spec) as tree:
         await tree[x].cast(Telling.answer)
+        tree[x].suspend()
+        tree[x].resume()
         await tree.wait_stopped()
     assert tracebacks(caplog) == []
     lines = [
@@ -208,6 +210,8 @@ async def test_the_other_records(caplog: pytest.LogCaptureFixture) -> None:
         "DEBUG root/ignoring [1] closed: it is closed: its child has ended for good",
         "DEBUG root/brief [1] is up",
         "DEBUG root [1] is up",
+        "INFO root/x [1] is suspended: it begins no message",
+        "INFO root/x [1] goes on: it was resumed",
         "WARNING root/x [1] answered the cast 'answer' with LookupError: no such thing",
         "DEBUG root/brief [1] ended (normal)",
         "DEBUG root/brief [1] closed: it is closed: its child has ended for good",
@@ -358,7 +362,7 @@ async def test_the_message_it_crashed_on_is_shown_as_the_actor_lets_it(
             await trio.testing.wait_all_tasks_blocked()
         else:
             with pytest.raises(ActorCrashedError):
-                await tree[door].call(Door.open, "ann", password="secret")
+                await tree[door].call(Door.open, "ann", password="secret")  # noqa: S106 - it is the point
         await trio.testing.wait_all_tasks_blocked()
     assert "secret" not in caplog.text
     if not waiting:

@@ -263,7 +263,7 @@ class ActorLife(Life):
             return True
         if not only(error, Shutdown):
             self.in_hand = None
-            self.broke_on = shown_message(self.actor, request)
+            self.broke_on: str = shown_message(self.actor, request)
             self._fail(request, error)
         elif not request.is_call:
             self.in_hand = None  # it has done what was asked
@@ -401,7 +401,7 @@ class ActorLife(Life):
             self._resumed = trio.Event()
             await self._resumed.wait()
         self._resumed = None
-        self.ends = self._is_ending()
+        self.ends: bool = self._is_ending()
         return not self.ends  # noqa: ASYNC910 - mostly there is nothing to wait for
 
     # ------------------------------------------------------------------------ timers
