@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 import trio
+from hypothesis import given, settings, strategies as st
 from trio.testing import wait_all_tasks_blocked
 
 from regrow import (
@@ -25,7 +26,7 @@ from regrow import (
     supervisor,
 )
 
-from .trees import Child, Story, open_tree, virtual
+from .trees import Child, Story, open_tree, play, virtual
 
 
 class Plain(Actor):
@@ -48,6 +49,22 @@ class Plain(Actor):
 
     def quit(self) -> None:
         self.stop()
+
+
+class Careful(Actor):
+    """Notes what it begins, and whether it was suspended then."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+
+    def note(self, number: int) -> list[int]:
+        assert not self.ref.suspended
+        self.begun.append(number)
+        return self.begun
+
+    async def slowly(self, number: int) -> None:
+        self.note(number)
+        await trio.sleep(0.75)
 
 
 class Spanned(Plain):
@@ -302,3 +319,46 @@ async def test_where_there_is_no_incarnation_there_is_nothing_to_suspend() -> No
         late.resume()
     with pytest.raises(UnboundRefError):
         _ = late.suspended
+
+
+ACTS = st.sampled_from(["cast", "slow cast", "suspend", "resume", "block", "wait"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(acts=st.lists(ACTS, max_size=25), capacity=st.sampled_from([0, 1, 1024]))
+def test_whatever_is_done_no_message_is_begun_while_suspended_and_none_is_lost(
+    acts: list[str], capacity: int
+) -> None:
+    async def main() -> None:
+        x = child(Careful, name="x", mailbox=Mailbox(capacity))
+        sent = 0
+        suspended = False
+        async with (
+            open_tree(supervisor("root", x)) as tree,
+            trio.open_nursery() as nursery,
+        ):
+            ref = tree[x]
+            for act in acts:
+                match act:
+                    case "cast" | "slow cast":
+                        method = Careful.slowly if act == "slow cast" else Careful.note
+                        nursery.start_soon(ref.cast, method, sent)
+                        sent += 1
+                        # Else the senders themselves would come in any order.
+                        await wait_all_tasks_blocked()
+                    case "suspend":
+                        ref.suspend()
+                        suspended = True
+                    case "resume":
+                        ref.resume()
+                        suspended = False
+                    case "block":
+                        await wait_all_tasks_blocked()
+                    case _:
+                        await trio.sleep(0.5)
+                assert ref.suspended is suspended
+            ref.resume()
+            assert await ref.call(Careful.note, sent) == [*range(sent + 1)]
+            assert tree.snapshot("root/x").restarts == 0
+
+    play(main)

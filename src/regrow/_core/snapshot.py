@@ -88,8 +88,8 @@ class PlaceSnapshot:
         uptime: Seconds since the incarnation came up; `None` if there is none that did.
         peak: Most messages that have waited in the mailbox at once.
         handling: The message in hand, such as `deposit(20)`, at most 200 characters.
-        handling_since: When the handler began to wait, on the run's clock; `None` where
-            nothing is in hand, and for a handler that is not async.
+        handling_since: When an async handler began with it, on the run's clock; `None` where
+            nothing is in hand, and for other handlers, beside which nothing else runs.
         suspended: Whether `Ref.suspend` holds it.
         last_failure: How it failed the last time.
         strategy: Of a supervisor.

@@ -40,6 +40,9 @@ class Actor:
     for every incarnation; what has to be awaited before the first message, and undone after
     the last, goes into `lifespan`. `ref`, `stop`, `send_after` and `send_every` can be used
     from the lifespan on.
+
+    A subclass may have `__redact__(self, name, value)`, which gives what those who look at a
+    running tree see of a field, or of an argument of a message, in place of its value.
     """
 
     def lifespan(self) -> AbstractAsyncContextManager[object]:
