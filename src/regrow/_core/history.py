@@ -42,6 +42,9 @@ class History:
     def add(self, event: Event) -> None:
         """Take *event* in."""
         crash, self._crash = self._crash, None
+        if getattr(event, "error", None) is None:
+            self._events.append(event)
+            return
         match event:
             case ChildExited(error=BaseException() as error):
                 # Its restart, if it comes, is told next, and of the same error.
