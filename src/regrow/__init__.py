@@ -15,6 +15,8 @@ from regrow._core.events import (
     DeadLetter as DeadLetter,
     Event as Event,
     EventsLost as EventsLost,
+    HeartbeatMissed as HeartbeatMissed,
+    LoopBlocked as LoopBlocked,
     MessagesDropped as MessagesDropped,
     PlaceClosed as PlaceClosed,
     RestartLimitExceeded as RestartLimitExceeded,
@@ -25,6 +27,7 @@ from regrow._core.health import (
     Health as Health,
     HealthReason as HealthReason,
 )
+from regrow._core.heartbeat import Heartbeat as Heartbeat
 from regrow._core.snapshot import (
     FailureSnapshot as FailureSnapshot,
     PlaceSnapshot as PlaceSnapshot,
@@ -90,6 +93,7 @@ from regrow.errors import (
     ChildNotFoundError as ChildNotFoundError,
     Failure as Failure,
     Finding as Finding,
+    HeartbeatMissedError as HeartbeatMissedError,
     MailboxClearedError as MailboxClearedError,
     MailboxFullError as MailboxFullError,
     MaxChildrenError as MaxChildrenError,
@@ -149,7 +153,11 @@ __all__ = [
     "Finding",
     "Health",
     "HealthReason",
+    "Heartbeat",
+    "HeartbeatMissed",
+    "HeartbeatMissedError",
     "IgnoreStart",
+    "LoopBlocked",
     "Mailbox",
     "MailboxClearedError",
     "MailboxFullError",

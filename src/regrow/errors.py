@@ -6,6 +6,7 @@
     ├── StartTimeoutError                  a child was not up within its `start_timeout`
     ├── StartCancelledError                a start was given up before the child was up
     ├── RestartLimitExceededError          a supervisor gave up
+    ├── HeartbeatMissedError               an actor hung and was cut off
     ├── CallError                          a message got no answer
     │   ├── ActorCrashedError              the actor crashed on it; the cause is the crash
     │   ├── ActorInterruptedError          the actor ended before it had answered
@@ -46,6 +47,7 @@ __all__ = [
     "ChildNotFoundError",
     "Failure",
     "Finding",
+    "HeartbeatMissedError",
     "MailboxClearedError",
     "MailboxFullError",
     "MaxChildrenError",
@@ -280,6 +282,45 @@ class RestartLimitExceededError(RegrowError):
                 f"{child_id!r} ({summary(cause)}). "
                 "Fix the child, give it a backoff, or raise intensity or period."
             )
+
+
+class HeartbeatMissedError(RegrowError):
+    """An actor did not answer its health checks: it hung, and was cut off.
+
+    It is what the actor has crashed of, for its supervisor and for the caller of the
+    message that it hung in. Its note has the stack, so that a traceback shows it.
+
+    Attributes:
+        path: The actor.
+        misses: How many checks in a row it did not answer in time.
+        seconds: Since when, from the first of these until it was cut off.
+        stack: Where it hung before it was cut off, a text for each frame of its tasks, the
+            innermost last.
+        where: The innermost of its own frames that is neither trio's nor the library's.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        misses: int,
+        seconds: float,
+        stack: Sequence[str],
+        where: str = "",
+    ) -> None:
+        self.path = path
+        self.misses = misses
+        self.seconds = seconds
+        self.stack: tuple[str, ...] = tuple(stack)
+        self.where: str = where or (self.stack[-1] if self.stack else "")
+        times = "1 health check" if misses == 1 else f"{misses} health checks in a row"
+        waiting = f", waiting in {self.where}" if self.where else ""
+        super().__init__(
+            f"{path!r} hung: it did not answer {times}, for {seconds:.3g} s{waiting}. "
+            "Give what it waits for a deadline, move it to a background task, or raise "
+            "timeout or misses of its Heartbeat."
+        )
+        if self.stack:
+            self.add_note("\n  ".join(("It hung in", *self.stack)))
 
 
 class CallError(RegrowError):

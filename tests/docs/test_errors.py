@@ -17,6 +17,8 @@ from regrow import (
     CallError,
     ChildStartFailed,
     Event,
+    Heartbeat,
+    HeartbeatMissedError,
     Mailbox,
     RegrowError,
     StartFailedError,
@@ -149,6 +151,22 @@ async def _() -> None:
         await trio.sleep_forever()
 
     await in_tree(body)
+
+
+@error("HeartbeatMissedError")
+async def _() -> None:
+    spec = child(Worker, heartbeat=Heartbeat(1, 2))
+    try:
+        await in_tree(lambda tree: tree[spec].call(Worker.work, 9), spec)
+    except ActorCrashedError as crashed:
+        hung = crashed.__cause__
+        assert isinstance(hung, HeartbeatMissedError)
+        assert hung.where == hung.stack[3]
+        assert hung.where.endswith(" in work")
+        stack = ["worker.py:12 in work"]  # not of this machine
+        raise HeartbeatMissedError(
+            hung.path, hung.misses, hung.seconds, stack
+        ) from None
 
 
 @error("ActorCrashedError")

@@ -128,7 +128,7 @@ OF_CHILD = described(section(PAGE, "Options of child"))
 OF_SUPERVISED = {
     name: math.inf if name == "shutdown" else default
     for name, default in OF_CHILD.items()
-    if name not in {"mailbox", "name"}
+    if name not in {"heartbeat", "mailbox", "name"}
 }
 
 

@@ -21,6 +21,7 @@ from regrow import (
     ChildNotFoundError,
     Failure,
     Finding,
+    HeartbeatMissedError,
     MailboxClearedError,
     MailboxFullError,
     MaxChildrenError,
@@ -123,6 +124,24 @@ TEXTS: list[tuple[RegrowError, str]] = [
         (
             "the start of 'app/store' was given up: its supervisor is stopping, or the caller "
             "of start_child gave up. Nothing of it is left."
+        ),
+    ),
+    (
+        HeartbeatMissedError(
+            "app/a", 2, 15.5, ("a.py:3 in work", "trio.py:9 in sleep"), "a.py:3 in work"
+        ),
+        (
+            "'app/a' hung: it did not answer 2 health checks in a row, for 15.5 s, waiting in "
+            "a.py:3 in work. Give what it waits for a deadline, move it to a background task, "
+            "or raise timeout or misses of its Heartbeat."
+        ),
+    ),
+    (
+        HeartbeatMissedError("app/a", 1, 5.0, ()),
+        (
+            "'app/a' hung: it did not answer 1 health check, for 5 s. Give what it waits for "
+            "a deadline, move it to a background task, or raise timeout or misses of its "
+            "Heartbeat."
         ),
     ),
     (
@@ -276,6 +295,14 @@ def test_the_whole_text(error: RegrowError, text: str) -> None:
 
 def all_errors(base: type[RegrowError]) -> set[type[RegrowError]]:
     return {base}.union(*(all_errors(below) for below in base.__subclasses__()))
+
+
+def test_the_stack_that_an_actor_hung_in_is_a_note() -> None:
+    stack = ("a.py:3 in work", "trio.py:9 in sleep")
+    error = HeartbeatMissedError("app/a", 1, 5.0, stack)
+    assert error.__notes__ == ["It hung in\n  a.py:3 in work\n  trio.py:9 in sleep"]
+    assert error.where == "trio.py:9 in sleep"
+    assert not hasattr(HeartbeatMissedError("app/a", 1, 5.0, ()), "__notes__")
 
 
 def test_every_error_has_its_text_here() -> None:

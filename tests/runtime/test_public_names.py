@@ -10,7 +10,7 @@ import regrow
 # The names of the design, one by one: what a user writes, what comes back, what is raised.
 WRITTEN = """
     Actor raises Deferred Shutdown IgnoreStart grace Timer
-    child supervisor dynamic Mailbox Backoff
+    child supervisor dynamic Mailbox Backoff Heartbeat
     open_tree serve_tree run_tree
 """
 LIVING = """
@@ -23,10 +23,11 @@ EVENTS = """
     Event ChildStarted ChildStartFailed ChildIgnored ChildExited ChildRestarting
     RestartLimitExceeded AutoShutdown ChildStuck DeadLetter AnswerDiscarded
     MessagesDropped PlaceClosed RestartRate EventsLost ActorSuspended ActorResumed
+    HeartbeatMissed LoopBlocked
 """
 ERRORS = """
     RegrowError SpecError Finding StartFailedError StartTimeoutError StartCancelledError
-    RestartLimitExceededError Failure TimelineEntry
+    RestartLimitExceededError HeartbeatMissedError Failure TimelineEntry
     CallError ActorCrashedError ActorInterruptedError ActorStoppedError MailboxFullError
     MailboxClearedError CallCycleError
     SupervisorCallError ChildExistsError ChildNotFoundError ChildActiveError

@@ -16,6 +16,7 @@ from regrow import (
     Actor,
     Backoff,
     Finding,
+    Heartbeat,
     Mailbox,
     NotAnActorError,
     RegrowError,
@@ -377,6 +378,68 @@ def test_a_service_has_no_mailbox() -> None:
             "Leave mailbox out, or make it an Actor.",
         )
     ]
+
+
+def test_a_service_is_not_asked_for_its_health() -> None:
+    wrong: Any = child
+    assert found(wrong(plain_service, 1, heartbeat=Heartbeat(1, 1))) == [
+        Finding(
+            "invalid_heartbeat",
+            "root/plain_service",
+            "a service takes no messages, so it cannot be asked for its health",
+            "Leave heartbeat out, or make it an Actor.",
+        )
+    ]
+
+
+def test_a_heartbeat_is_checked_with_the_check_that_the_class_has() -> None:
+    class NotAsync(Actor):
+        def check_health(self) -> None: ...
+
+    class Curious(Actor):
+        async def check_health(self, how: str) -> None: ...
+
+    class Good(Actor):
+        async def check_health(self, how: str = "well") -> None: ...
+
+    def made() -> NotAsync:
+        return NotAsync()
+
+    heartbeat = Heartbeat(1, 1)
+    for factory in (NotAsync, Curious):
+        wrong: Any = child(partial(factory), name="a", heartbeat=heartbeat)
+        assert found(wrong) == [
+            Finding(
+                "invalid_heartbeat",
+                "root/a",
+                f"check_health of {factory.__qualname__} is no async method without "
+                "arguments",
+                "Write async def check_health(self) -> None, or leave heartbeat out.",
+            )
+        ]
+    assert [
+        finding.message for finding in found(child(Good, heartbeat=Heartbeat(0, 1)))
+    ] == ["every of the heartbeat is 0"]
+    # Where nobody is to ask, and where the class is not known, it may be anything.
+    supervisor(
+        "root",
+        child(Good, heartbeat=heartbeat),
+        child(NotAsync),
+        child(made, heartbeat=heartbeat),
+    )
+
+
+def test_a_watchdog_needs_seconds() -> None:
+    with pytest.raises(SpecError) as caught:
+        open_tree(supervisor("root"), watchdog=0)
+    assert caught.value.findings == (
+        Finding(
+            "invalid_watchdog",
+            "root",
+            "watchdog is 0",
+            "Write a number of seconds above 0, and not math.inf, or None as watchdog.",
+        ),
+    )
 
 
 def test_names_that_stand_twice() -> None:

@@ -21,7 +21,7 @@ def line_of(function: object, text: str) -> str:
     """Give file and line of the one line of *function* that has *text*."""
     lines, first = inspect.getsourcelines(function)  # type: ignore[arg-type]
     (found,) = [number for number, line in enumerate(lines) if text in line]
-    return f"{__file__}:{first + found}"
+    return f"{inspect.getsourcefile(function)}:{first + found}"  # type: ignore[arg-type]
 
 
 async def sleeping(seconds: float) -> None:

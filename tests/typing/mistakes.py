@@ -15,6 +15,7 @@ from regrow import (
     ActorSpec,
     Backoff,
     Deferred,
+    Heartbeat,
     Mailbox,
     Ref,
     ServiceSpec,
@@ -159,6 +160,7 @@ def declaring(
     child(service)  # E
     child(service(path))  # E
     child(service, path, mailbox=Mailbox())  # E
+    child(service, path, heartbeat=Heartbeat(1, 1))  # E
     child(status, 3)  # E
     child(keyword_service)  # E
 
@@ -169,6 +171,10 @@ def declaring(
     child(Account, 100, significant=1)  # E
     child(Account, 100, backoff=0.5)  # E
     child(Account, 100, mailbox=10)  # E
+    child(Account, 100, heartbeat=10)  # E
+    Heartbeat(10)  # E
+    Heartbeat("10", 5)  # E
+    Heartbeat(10, 5, misses=0.5)  # E
     child(Account, 100, name=Account)  # E
     child(Account, 100, restarts="permanent")  # E
     Mailbox(10, on_full="block")  # E
@@ -186,6 +192,7 @@ def declaring(
     supervisor("bank", account, auto_shutdown="any")  # E
     supervisor("bank", account, intensity=0.5)  # E
     supervisor("bank", account, period="5")  # E
+    supervisor("bank", account, heartbeat=Heartbeat(1, 1))  # E
     dynamic("sessions", account)  # E
     dynamic("sessions", strategy="one_for_one")  # E
     dynamic("sessions", max_children="3")  # E
@@ -247,6 +254,7 @@ async def opening(spec: Supervisor, account: ActorSpec[Account]) -> None:
     open_tree(spec, observers=print)  # E
     open_tree(spec, random=1)  # E
     open_tree(spec, shutdown="1")  # E
+    open_tree(spec, watchdog="1")  # E
     with open_tree(spec) as tree:  # E
         pass
 

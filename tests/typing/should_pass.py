@@ -29,6 +29,7 @@ from regrow import (
     Down,
     Dynamic,
     Event,
+    Heartbeat,
     Mailbox,
     PlaceSnapshot,
     Ref,
@@ -333,6 +334,7 @@ def declaring_actors(path: Path) -> None:
         backoff=Backoff(0.5, max_attempts=3),
         start="retry",
         mailbox=Mailbox(0, on_full="raise", on_restart="clear"),
+        heartbeat=Heartbeat(every=10, timeout=0.5, misses=2),
     )
 
 
@@ -445,7 +447,11 @@ def observe(event: Event) -> None:
 async def opening(spec: Supervisor) -> None:
     events: list[Event] = []
     async with open_tree(
-        spec, observers=[observe, events.append], shutdown=10, random=Random(1)
+        spec,
+        observers=[observe, events.append],
+        shutdown=10,
+        random=Random(1),
+        watchdog=1,
     ) as tree:
         assert_type(tree, Tree)
     async with trio.open_nursery() as nursery:

@@ -27,6 +27,8 @@ __all__ = [
     "DeadLetter",
     "Event",
     "EventsLost",
+    "HeartbeatMissed",
+    "LoopBlocked",
     "MessagesDropped",
     "PlaceClosed",
     "RestartLimitExceeded",
@@ -167,6 +169,37 @@ class ActorSuspended(Event):
 @frozen
 class ActorResumed(Event):
     """A suspended actor goes on (`Ref.resume`)."""
+
+
+@frozen
+class HeartbeatMissed(Event):
+    """An actor has not answered a health check in time.
+
+    Attributes:
+        misses: How many in a row.
+        allowed: At how many it is hung, and cut off.
+        stack: Where its tasks wait, a text for each frame, the innermost last.
+    """
+
+    misses: int
+    allowed: int
+    stack: tuple[str, ...]
+
+
+@frozen
+class LoopBlocked(Event):
+    """Code that does not await has kept the whole program from going on; it is over.
+
+    The watchdog has told of it in the log while it lasted. Where no place of the tree was
+    responsible, the path is the root's and the incarnation is 0.
+
+    Attributes:
+        seconds: How long.
+        stack: What blocked it, a text for each frame, the innermost last.
+    """
+
+    seconds: float
+    stack: tuple[str, ...]
 
 
 @frozen

@@ -7,12 +7,15 @@ from typing import get_args
 from regrow.errors import Finding
 
 from .backoff import Backoff
+from .heartbeat import Heartbeat
 from .specs import ChildSpec, Mailbox, OnFull, OnRestart, RestartType, StartType
 
 __all__ = [
+    "check_heartbeat",
     "check_mailbox",
     "check_options",
     "check_seconds",
+    "check_watchdog",
     "choice",
     "number",
     "whole",
@@ -155,6 +158,51 @@ def check_mailbox(place: str, mailbox: object) -> Iterator[Finding]:
             "a mailbox of capacity 0 holds no oldest message to drop",
             "Give it a capacity, or another on_full.",
         )
+
+
+def check_heartbeat(place: str, heartbeat: object) -> Iterator[Finding]:
+    """Find what is wrong with the health checks of the actor at *place*."""
+    code = "invalid_heartbeat"
+    if heartbeat is None:
+        return
+    if not isinstance(heartbeat, Heartbeat):
+        yield Finding(
+            code,
+            place,
+            f"heartbeat is {heartbeat!r}",
+            "Write Heartbeat(every, timeout) or None as heartbeat.",
+        )
+        return
+    seconds = "a number of seconds above 0, and not math.inf,"
+    rules = (
+        (_some_seconds(heartbeat.every), "every", seconds),
+        (_some_seconds(heartbeat.timeout), "timeout", seconds),
+        (whole(heartbeat.misses, least=1), "misses", "a whole number from 1"),
+    )
+    for good, field, bound in rules:
+        if not good:
+            yield Finding(
+                code,
+                place,
+                f"{field} of the heartbeat is {getattr(heartbeat, field)!r}",
+                f"Write {bound} as {field}.",
+            )
+
+
+def check_watchdog(place: str, watchdog: object) -> Iterator[Finding]:
+    """Find what is wrong with the limit of a watchdog."""
+    if watchdog is not None and not _some_seconds(watchdog):
+        yield Finding(
+            "invalid_watchdog",
+            place,
+            f"watchdog is {watchdog!r}",
+            "Write a number of seconds above 0, and not math.inf, or None as watchdog.",
+        )
+
+
+def _some_seconds(value: object) -> bool:
+    """Whether *value* is a number of seconds that can pass."""
+    return number(value) and isinstance(value, int | float) and 0 < value < math.inf
 
 
 def check_options(spec: ChildSpec) -> Iterator[Finding]:

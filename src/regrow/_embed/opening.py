@@ -16,10 +16,11 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from regrow._core.check import check_supervisor, check_tree, refuse
-from regrow._core.options import check_seconds, number
+from regrow._core.options import check_seconds, check_watchdog, number
 from regrow._core.specs import SupervisorSpec
 from regrow._runtime.running import Running
 from regrow._runtime.tree import Tree
+from regrow._runtime.watchdog import Watchdog
 from regrow.errors import CallError, Finding, StartCancelledError
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
             repeatable.
         restart_rate: Restarts of one place in a minute from which on a `RestartRate` is
             told; never unless given.
+        watchdog: Seconds for which code that does not await may keep the event loop from
+            going on; longer is written to the log at once, by a thread, with the place
+            whose code it is and its stack. In real time. No thread unless given.
 
     Raises:
         SpecError: The tree is declared wrongly; nothing was started.
@@ -70,13 +74,16 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         shutdown: float = math.inf,
         random: Random | None = None,
         restart_rate: float = math.inf,
+        watchdog: float | None = None,
     ) -> None:
-        refuse(_check_root(spec, shutdown, restart_rate))
+        refuse(_check_root(spec, shutdown, restart_rate, watchdog))
         self._spec = cast("SupervisorSpec", spec)
         self._observers = tuple(observers)
         self._shutdown = shutdown
         self._random = random
         self._restart_rate = restart_rate
+        self._limit = watchdog
+        self._watchdog: Watchdog | None = None
         self._body = trio.CancelScope()
         self._running: Running | None = None
         self._nursery: AbstractAsyncContextManager[trio.Nursery] | None = None
@@ -99,6 +106,9 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
             self.signals,
             self._restart_rate,
         )
+        if self._limit is not None:
+            self._watchdog = Watchdog(running.host, self._limit)
+            self._watchdog.start()
         # Strict, whatever the run wants: a group says that it came from here.
         self._nursery = trio.open_nursery(strict_exception_groups=True)
         nursery = await self._nursery.__aenter__()
@@ -172,6 +182,8 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         finally:
             if self._owner is not None:
                 self._owner.unshield(self)
+            if self._watchdog is not None:
+                self._watchdog.stop()
         return None
 
 
@@ -211,7 +223,7 @@ def _besides(failure: BaseException, running: Running) -> BaseException | None:
 
 
 def _check_root(
-    spec: object, shutdown: float, restart_rate: float
+    spec: object, shutdown: float, restart_rate: float, watchdog: float | None
 ) -> Iterator[Finding]:
     if not isinstance(spec, SupervisorSpec):
         yield Finding(
@@ -224,6 +236,7 @@ def _check_root(
     yield from check_supervisor(spec)
     yield from check_tree(spec)
     yield from check_seconds(str(spec.name), "shutdown", shutdown)
+    yield from check_watchdog(str(spec.name), watchdog)
     if not number(restart_rate) or restart_rate < 1:
         yield Finding(
             "invalid_restart_rate",

@@ -32,6 +32,7 @@ async def serve_tree(
     shutdown: float = math.inf,
     random: Random | None = None,
     restart_rate: float = math.inf,
+    watchdog: float | None = None,
     task_status: trio.TaskStatus[Tree] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run a tree as a task: `tree = await nursery.start(serve_tree, spec)`.
@@ -44,6 +45,7 @@ async def serve_tree(
         shutdown: As for `open_tree`.
         random: As for `open_tree`.
         restart_rate: As for `open_tree`.
+        watchdog: As for `open_tree`.
         task_status: Gets the `Tree` when every child is up.
 
     Raises:
@@ -57,6 +59,7 @@ async def serve_tree(
         shutdown=shutdown,
         random=random,
         restart_rate=restart_rate,
+        watchdog=watchdog,
     )
     async with opening as tree:
         task_status.started(tree)
@@ -71,6 +74,7 @@ async def run_tree(  # noqa: ASYNC910 - to wait for the tree is one
     shutdown: float = math.inf,
     random: Random | None = None,
     restart_rate: float = math.inf,
+    watchdog: float | None = None,
 ) -> None:
     """Run a tree that is the whole program: `trio.run(run_tree, spec)`.
 
@@ -84,6 +88,7 @@ async def run_tree(  # noqa: ASYNC910 - to wait for the tree is one
         shutdown: As for `open_tree`.
         random: As for `open_tree`.
         restart_rate: As for `open_tree`.
+        watchdog: As for `open_tree`.
 
     Raises:
         SpecError: As for `open_tree`.
@@ -96,6 +101,7 @@ async def run_tree(  # noqa: ASYNC910 - to wait for the tree is one
         shutdown=shutdown,
         random=random,
         restart_rate=restart_rate,
+        watchdog=watchdog,
     )
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         opening.signals = signals

@@ -17,6 +17,7 @@ from regrow._core.events import (
 from regrow._core.exits import Exit, ExitReason
 from regrow.errors import ActorCrashedError, ActorInterruptedError, MessageError
 
+from .heart import Heart
 from .life import Life
 from .messages import BEGUN, SETTLED, Deferred, Request
 from .redact import shown_message
@@ -37,8 +38,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from regrow._core import steps
+    from regrow.errors import HeartbeatMissedError
 
+    from .actor import Actor
     from .actor_place import ActorPlace
+    from .specs import ActorSpec
     from .timers import TimerEntry
 
 __all__ = ["ActorLife"]
@@ -55,6 +59,8 @@ class ActorLife(Life):
         suspended: Whether it is to begin no message until `resume`.
         in_hand: The message that it handles.
         handling_since: When the handler of that began to wait, if it is an async one.
+        heart: What asks it whether it is healthy, while it is to be asked.
+        hung: What it crashes of, once it was cut off for not answering.
     """
 
     makes_edges = True
@@ -67,6 +73,8 @@ class ActorLife(Life):
         "_timers",
         "actor",
         "handling_since",
+        "heart",
+        "hung",
         "in_hand",
         "stops",
         "suspended",
@@ -84,6 +92,8 @@ class ActorLife(Life):
         self.handling_since: float | None = None
         self.suspended: bool = False
         self._resumed: trio.Event | None = None
+        self.heart: Heart | None = None
+        self.hung: HeartbeatMissedError | None = None
         self._deferred: dict[Request, None] | None = None
         self._timers: dict[object, TimerEntry | None] | None = None
 
@@ -261,6 +271,8 @@ class ActorLife(Life):
         if never_began(error):
             self._refuse(request, f"{error}", error)
             return True
+        if self.hung is not None:
+            return False  # its message is told of that
         if not only(error, Shutdown):
             self.in_hand = None
             self.broke_on: str = shown_message(self.actor, request)
@@ -337,6 +349,9 @@ class ActorLife(Life):
         """It will take messages as soon as its task runs on: report that it is up."""
         self.actor_place.box.expected = not self.suspended
         super().is_up()
+        heartbeat = cast("ActorSpec[Actor]", self.place.spec).heartbeat
+        if heartbeat is not None and self.up:
+            self.heart = Heart(self, heartbeat)
 
     def stop_itself(self) -> None:
         """End normally after the message in hand."""
@@ -357,10 +372,16 @@ class ActorLife(Life):
         self.actor_place.box.wake()
         self.end(None, cut=False)
 
+    def _give_seconds(self) -> None:
+        """From here on its seconds to stop are what bounds it."""
+        self._ask_no_more()
+        super()._give_seconds()
+
     def _wind_up(self) -> None:
         self._wake()
 
     def _cut(self) -> None:
+        self._ask_no_more()
         super()._cut()
         self._wake()
 
@@ -396,13 +417,60 @@ class ActorLife(Life):
         return self.told or self.killed or self.stops
 
     async def _goes_on(self) -> bool:
-        """Tell whether it is to go on, after its suspension if it is suspended."""
-        while self.suspended and not self._is_ending():
-            self._resumed = trio.Event()
-            await self._resumed.wait()
-        self._resumed = None
-        self.ends: bool = self._is_ending()
-        return not self.ends  # noqa: ASYNC910 - mostly there is nothing to wait for
+        """See to what comes before the next message; tell whether there will be one.
+
+        That is the end of a suspension, in which its health is not asked for, and then its
+        own health check.
+        """
+        while not self._is_ending():
+            if self.suspended:
+                self._resumed = trio.Event()
+                await self._resumed.wait()
+                self._resumed = None
+            elif self.heart is not None and self.heart.wanted:
+                if not self._scoped:
+                    self._enter_scope()
+                await self.heart.check()
+            else:
+                self.ends: bool = False
+                return True  # noqa: ASYNC910 - mostly there is nothing to wait for
+        return False  # noqa: ASYNC910 - its task ends
+
+    def _why_cut(self) -> str:
+        if self.hung is not None:
+            return f"{self.place.path!r} has not answered its health checks"
+        return super()._why_cut()
+
+    # ----------------------------------------------------------------- health checks
+
+    @property
+    def answers(self) -> bool:
+        """Whether it can be asked for its health now, and has to answer in time."""
+        return not self.suspended
+
+    def look_up(self) -> None:
+        """Let it see what comes before its next message, also where it waits for one."""
+        self.ends = True
+        self._wake()
+
+    def hang(self, error: HeartbeatMissedError) -> None:
+        """It does not answer: cut it off, and let its end be a crash of *error* (D7)."""
+        if not self.killed and not self.over:
+            self.hung = error
+            self._time_is_up()
+
+    def judge(self, error: BaseException | None, *, cut: bool, busy: float) -> Exit:
+        hung = self.hung
+        if hung is None or not isinstance(error, Exception | None):
+            return super().judge(error, cut=cut, busy=busy)
+        if error is not None:
+            hung.__context__ = error  # what being cut off led to
+        return Exit(ExitReason.CRASHED, hung, busy)
+
+    def _ask_no_more(self) -> None:
+        heart, self.heart = self.heart, None
+        if heart is not None:
+            heart.stop()
 
     # ------------------------------------------------------------------------ timers
 
@@ -420,6 +488,7 @@ class ActorLife(Life):
             self.place.host.timers.cancel(self._timers.pop(key, None))
 
     def _leave(self) -> None:
+        self._ask_no_more()
         self.actor_place.box.expected = False
         for entry in (self._timers or {}).values():
             self.place.host.timers.cancel(entry)

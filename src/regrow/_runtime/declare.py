@@ -17,11 +17,18 @@ from typing import (
 from attrs import evolve
 
 from regrow._core.check import check_supervisor, refuse
-from regrow._core.options import check_mailbox, check_options
+from regrow._core.options import check_heartbeat, check_mailbox, check_options
 from regrow.errors import Finding
 
 from .actor import Actor
-from .factories import check_args, check_factory, is_service, says_when_up, snake
+from .factories import (
+    check_args,
+    check_factory,
+    check_health_method,
+    is_service,
+    says_when_up,
+    snake,
+)
 from .specs import DEFAULT_MAILBOX, ActorSpec, Dynamic, ServiceSpec, Supervisor
 
 if TYPE_CHECKING:
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
     import trio
 
     from regrow._core.backoff import Backoff
+    from regrow._core.heartbeat import Heartbeat
     from regrow._core.specs import (
         AutoShutdown,
         Mailbox,
@@ -67,6 +75,7 @@ def child(
     backoff: Backoff | None = None,
     start: StartType = "fail",
     mailbox: Mailbox = DEFAULT_MAILBOX,
+    heartbeat: Heartbeat | None = None,
 ) -> ActorSpec[A]: ...
 @overload
 def child(
@@ -106,6 +115,7 @@ def child(
     backoff: Backoff | None = None,
     start: StartType = "fail",
     mailbox: Mailbox = DEFAULT_MAILBOX,
+    heartbeat: Heartbeat | None = None,
 ) -> ActorSpec[Actor] | ServiceSpec:
     """Declare a child: an actor or a service.
 
@@ -127,6 +137,8 @@ def child(
         start: `fail`: a failing first start fails the supervisor's. `retry`: it is treated
             as a failed restart.
         mailbox: Of an actor: how many messages wait, and what happens to one more.
+        heartbeat: Of an actor: how often it is asked whether it is healthy, and when it
+            counts as hung, so that it is cut off and restarted.
 
     What is wrong is recorded, and raised as `SpecError` by the supervisor it is given to.
     """
@@ -160,18 +172,32 @@ def child(
             factory=cast("Callable[..., Actor]", factory),
             args=args,
             mailbox=mailbox,
+            heartbeat=heartbeat,
         )
     findings = [*check_factory(called, factory), *check_options(spec)]
     findings += check_args(called, factory, args)
     if not service:
         findings += check_mailbox(called, mailbox)
-    elif mailbox is not DEFAULT_MAILBOX:
+        findings += check_heartbeat(called, heartbeat)
+        if heartbeat is not None:
+            findings += check_health_method(called, factory)
+        return evolve(spec, findings=tuple(findings)) if findings else spec
+    if mailbox is not DEFAULT_MAILBOX:
         findings.append(
             Finding(
                 "invalid_mailbox",
                 called,
                 "a service takes no messages",
                 "Leave mailbox out, or make it an Actor.",
+            )
+        )
+    if heartbeat is not None:
+        findings.append(
+            Finding(
+                "invalid_heartbeat",
+                called,
+                "a service takes no messages, so it cannot be asked for its health",
+                "Leave heartbeat out, or make it an Actor.",
             )
         )
     return evolve(spec, findings=tuple(findings)) if findings else spec

@@ -15,7 +15,14 @@ from .actor import Actor
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["check_args", "check_factory", "is_service", "says_when_up", "snake"]
+__all__ = [
+    "check_args",
+    "check_factory",
+    "check_health_method",
+    "is_service",
+    "says_when_up",
+    "snake",
+]
 
 
 def plain_of(factory: object) -> object:
@@ -85,6 +92,30 @@ def check_factory(place: str, factory: object) -> Iterator[Finding]:
             "Pass a class derived from Actor, a function that gives one, or an async "
             "function.",
         )
+
+
+def check_health_method(place: str, factory: object) -> Iterator[Finding]:
+    """Find out whether `check_health` can be asked, where the class is known and has it."""
+    plain = plain_of(factory)
+    method: object = getattr(plain, "check_health", None)
+    if not isinstance(plain, type) or method is None:
+        return
+    if not inspect.iscoroutinefunction(method) or not _takes_nothing(method):
+        yield Finding(
+            "invalid_heartbeat",
+            place,
+            f"check_health of {plain.__qualname__} is no async method without arguments",
+            "Write async def check_health(self) -> None, or leave heartbeat out.",
+        )
+
+
+def _takes_nothing(method: Callable[..., object]) -> bool:
+    """Whether *method* can be called with its `self` alone."""
+    try:
+        inspect.signature(method).bind(None)
+    except TypeError:
+        return False
+    return True
 
 
 def check_args(

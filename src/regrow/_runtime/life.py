@@ -45,7 +45,7 @@ class Life:
         up: Whether it has been started.
         told: Whether it was told to stop.
         ends: Whether it is to begin nothing new before it has looked why: for that reason,
-            for one of its own, or because it is suspended.
+            for one of its own, or because something else comes first.
         killed: Whether it was cut off.
         waiting: The answer, or room, that its own task waits for.
         since: When it came up, on the run's clock; before, when its start began where that
@@ -205,7 +205,10 @@ class Life:
         return self._stuck is not None and self._stuck.reported
 
     def _cut(self) -> None:
-        self.scope.cancel(reason=f"the time of {self.place.path!r} to stop has run out")
+        self.scope.cancel(reason=self._why_cut())
+
+    def _why_cut(self) -> str:
+        return f"the time of {self.place.path!r} to stop has run out"
 
     def shield(self, key: object, take_away: Callable[[], None]) -> None:
         """Call *take_away* when it is cut off; at once if it was."""

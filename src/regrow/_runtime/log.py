@@ -6,12 +6,15 @@ nothing dies without one record that has its traceback.
 
 import logging
 import math
+from collections.abc import Sequence
 
 from regrow._core import events
 from regrow._core.events import CRASHED_ON_IT
 from regrow.errors import StartCancelledError, summary
 
-__all__ = ["is_heard", "log_event", "log_observer_failed"]
+from .stacks import where
+
+__all__ = ["is_heard", "log_blocked", "log_event", "log_observer_failed"]
 
 _log = logging.getLogger("regrow")
 
@@ -25,6 +28,9 @@ _LEVELS: dict[type[events.Event], int] = {
     events.ChildIgnored: logging.INFO,
     events.ChildStarted: logging.DEBUG,
     events.ChildStuck: logging.ERROR,
+    events.HeartbeatMissed: logging.WARNING,
+    # While it lasted the watchdog has told of it as an error.
+    events.LoopBlocked: logging.WARNING,
     events.MessagesDropped: logging.WARNING,
     events.PlaceClosed: logging.DEBUG,
     events.RestartRate: logging.WARNING,
@@ -93,9 +99,19 @@ def _worded(event: events.Event) -> Worded:
         case events.RestartRate(per_minute=rate):
             return f"is restarted often: {rate:g} times in the last minute", None
         case events.ChildStuck(waited=waited, stack=stack):
-            where = "".join(f"\n  {line}" for line in stack)
             cut = f"was cut off {waited:.3g} s ago"
-            return f"{cut} and is still there, waiting in{where}", None
+            return f"{cut} and is still there, waiting in{_below(stack)}", None
+        case events.HeartbeatMissed(misses=misses, allowed=allowed, stack=stack):
+            count = f"has not answered a health check ({misses} of {allowed})"
+            return f"{count}, waiting in{_below(stack)}", None
+        case events.LoopBlocked(incarnation=0, seconds=seconds):
+            blocked = "the event loop had been blocked by no place of the tree"
+            return f"{blocked} for {seconds:.3g} s; it runs again", None
+        case events.LoopBlocked(seconds=seconds):
+            return (
+                f"had blocked the event loop for {seconds:.3g} s; it runs again",
+                None,
+            )
         case events.DeadLetter(message=message, reason=reason):
             return f"dead letter {message!r}: it {reason}", None
         case events.AnswerDiscarded(message=message, error=error):
@@ -117,6 +133,10 @@ def _worded(event: events.Event) -> Worded:
             return "chose not to start", None
         case _:
             return repr(event), None
+
+
+def _below(stack: Sequence[str]) -> str:
+    return "".join(f"\n  {line}" for line in stack)
 
 
 def is_heard(event: events.Event) -> bool:
@@ -144,6 +164,34 @@ def log_event(event: events.Event) -> None:
         },
     )
     _log.handle(record)
+
+
+def log_blocked(
+    path: str, incarnation: int, tree: str, seconds: float, stack: Sequence[str]
+) -> None:
+    """Write what blocks the event loop, while it does; in a thread.
+
+    Args:
+        path: The place whose code it is.
+        incarnation: Which life of that; 0 if it is no place's.
+        tree: Path of the root.
+        seconds: Since when.
+        stack: Of the blocking task.
+    """
+    if incarnation:
+        whose = "blocks the event loop"
+    else:
+        whose = f"the event loop is blocked, by no place of the tree {tree!r},"
+    _log.error(
+        "%s [%d] %s for %.3g s, in %s%s",
+        path,
+        incarnation,
+        whose,
+        seconds,
+        where(stack),
+        _below(stack),
+        extra={"path": path, "incarnation": incarnation, "event": "LoopBlocked"},
+    )
 
 
 def log_observer_failed(observer: object, error: Exception) -> None:

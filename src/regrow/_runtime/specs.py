@@ -16,6 +16,8 @@ from .requests import SupervisorRef
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
+    from regrow._core.heartbeat import Heartbeat
+
 __all__ = [
     "DEFAULT_MAILBOX",
     "ActorSpec",
@@ -39,11 +41,13 @@ class ActorSpec(ChildSpec, Generic[A_co]):
         factory: Makes the actor, for every incarnation anew.
         args: What it is called with.
         mailbox: Where its messages wait.
+        heartbeat: How it is asked whether it is healthy, if it is.
     """
 
     factory: Callable[..., A_co]
     args: tuple[object, ...] = ()
     mailbox: Mailbox = DEFAULT_MAILBOX
+    heartbeat: Heartbeat | None = None
 
     @property
     def ref(self) -> Ref[A_co]:

@@ -88,6 +88,11 @@ class SupervisorLife(Life):
         return cast("SupervisorPlace", self.place)
 
     @property
+    def last_started(self) -> Place | None:
+        """The child whose start was begun last; for looking at it."""
+        return self._last_started
+
+    @property
     def machine(self) -> SupervisorMachine:
         """What decides; for looking at it."""
         return self._machine
