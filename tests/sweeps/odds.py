@@ -18,6 +18,7 @@ from regrow import (
     Backoff,
     CallError,
     Event,
+    Heartbeat,
     IgnoreStart,
     Mailbox,
     Ref,
@@ -81,6 +82,20 @@ class Abrupt(Actor):
         finally:
             with trio.move_on_after(0.001, shield=True):
                 await trio.sleep(1)
+
+
+@define
+class Watched(Actor):
+    """Looks after itself, and hangs when it is told to."""
+
+    async def hang(self) -> None:
+        await trio.sleep_forever()
+
+    def nod(self) -> str:
+        return "well"
+
+    async def check_health(self) -> None:
+        await trio.sleep(0.001)
 
 
 @define
@@ -180,9 +195,10 @@ def odds() -> Supervisor:
         restart="transient",
     )
     staff = supervisor("staff", child(Absent))
+    watched = child(Watched, heartbeat=Heartbeat(0.011, 0.007, misses=2))
     return supervisor(
         "odds",
-        *(ledger, together, behind, brief, staff),
+        *(ledger, together, behind, brief, staff, watched),
         child(host, ledger.ref, restart="transient"),
         child(admin, staff.ref, restart="transient"),
         intensity=20,
@@ -199,6 +215,7 @@ async def main(observers: Observers = ()) -> list[object]:
             for number in range(3):
                 nursery.start_soon(_enter, ledger, number, said)
             nursery.start_soon(_linger, abrupt, said)
+            nursery.start_soon(_hang, tree.ref("odds/watched", Watched), said)
             await tree.supervisor("odds/brief").wait_stopped()
         said.append(
             await tree.ref("odds/together/keeper", Keeper).call(Keeper.count) > 0
@@ -210,6 +227,14 @@ async def _enter(ledger: Ref[Ledger], number: int, said: list[object]) -> None:
     for _ in range(3):
         try:
             await ledger.call(Ledger.enter, number)
+        except CallError as error:
+            said.append(type(error).__name__)
+
+
+async def _hang(watched: Ref[Watched], said: list[object]) -> None:
+    for method in (Watched.hang, Watched.nod):
+        try:
+            await watched.call(method)
         except CallError as error:
             said.append(type(error).__name__)
 

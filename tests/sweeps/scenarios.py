@@ -150,7 +150,13 @@ def odds() -> Scenario:
     """Sweep the other one."""
     module = load(Path(__file__).with_name("odds.py"))
     return Scenario(
-        "odds", module.main, module, rules_of(module.odds()), nursery=True, patient=True
+        "odds",
+        module.main,
+        module,
+        rules_of(module.odds()),
+        nursery=True,
+        patient=True,
+        unasked=frozenset({"check_health"}),
     )
 
 
