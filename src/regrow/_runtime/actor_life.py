@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-import outcome
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from regrow._core.events import (
-    CRASHED_ON_IT,
-    ActorResumed,
-    ActorSuspended,
-    AnswerDiscarded,
-)
+from regrow._core.events import ActorResumed, ActorSuspended
 from regrow._core.exits import Exit, ExitReason
-from regrow.errors import ActorCrashedError, ActorInterruptedError, MessageError
 
+from .answering import AnsweringLife
 from .heart import Heart
-from .life import Life
-from .messages import BEGUN, SETTLED, Deferred, Request
-from .redact import shown_message
-from .signals import Shutdown
+from .messages import BEGUN, Deferred
 from .user import (
     COROUTINE,
     await_user,
     call_method,
     call_user,
     check_lifespan,
-    never_began,
-    only,
     uncancelled,
 )
 
@@ -50,32 +39,23 @@ __all__ = ["ActorLife"]
 STREAK = 64  # messages handled without letting others run
 
 
-class ActorLife(Life):
+class ActorLife(AnsweringLife):
     """One incarnation of an actor.
 
     Attributes:
-        actor: The object itself.
         stops: Whether the actor has stopped itself.
         suspended: Whether it is to begin no message until `resume`.
-        in_hand: The message that it handles.
-        handling_since: When the handler of that began to wait, if it is an async one.
         heart: What asks it whether it is healthy, while it is to be asked.
-        hung: What it crashes of, once it was cut off for not answering.
     """
 
     makes_edges = True
 
     __slots__ = (
-        "_deferred",
         "_lifespan",
         "_resumed",
         "_scoped",
         "_timers",
-        "actor",
-        "handling_since",
         "heart",
-        "hung",
-        "in_hand",
         "stops",
         "suspended",
     )
@@ -84,23 +64,13 @@ class ActorLife(Life):
         self, place: ActorPlace, run: int, report: Callable[[steps.Event], None]
     ) -> None:
         super().__init__(place, run, report)
-        self.actor: object = None
         self.stops: bool = False
         self._scoped = False  # whether its task is inside its scope
         self._lifespan: Callable[[], AbstractAsyncContextManager[object]] | None = None
-        self.in_hand: Request | None = None
-        self.handling_since: float | None = None
         self.suspended: bool = False
         self._resumed: trio.Event | None = None
         self.heart: Heart | None = None
-        self.hung: HeartbeatMissedError | None = None
-        self._deferred: dict[Request, None] | None = None
         self._timers: dict[object, TimerEntry | None] | None = None
-
-    @property
-    def actor_place(self) -> ActorPlace:
-        """Its place."""
-        return cast("ActorPlace", self.place)
 
     def adopt(
         self,
@@ -182,7 +152,7 @@ class ActorLife(Life):
             self._give_seconds()
             crash = uncancelled(error)
             if crash is not None and not isinstance(crash, Exception):
-                self._fail_at_once(crash)
+                self.fail_at_once(crash)
             try:
                 leave = manager.__aexit__(type(error), error, error.__traceback__)
                 swallowed = await await_user(leave)  # noqa: ASYNC102 - has its seconds
@@ -221,7 +191,7 @@ class ActorLife(Life):
                 continue  # a timer's message for an incarnation that is gone
             method = request.handler.function
             if method is None:
-                self._refuse(request, request.handler.wrong, None)
+                self.refuse(request, request.handler.wrong, None)
                 continue
             self.in_hand = request
             request.state = BEGUN
@@ -234,114 +204,14 @@ class ActorLife(Life):
                     result = await await_user(result)
                     self.handling_since = None
             except Exception as error:
-                if not self._answered_with(request, error):
+                if not self.answered_with(request, error):
                     raise
             else:
                 if result is not None and isinstance(result, Deferred):
-                    self._defer(request, cast("Deferred[object]", result))
+                    self.defer(request, cast("Deferred[object]", result))
                 elif request.task is not None:
                     request.answer(result)
             self.in_hand = None
-
-    # --------------------------------------------------------------------- answers
-
-    def _defer(self, request: Request, deferred: Deferred[object]) -> None:
-        """The answer comes later; nobody waits for this actor's task any more (D6)."""
-        request.no_longer_awaited()
-        if not deferred.bind(request, self.forget):
-            return
-        if request.task is None:  # a cast, or its caller has given up
-            return
-        if self._deferred is None:
-            self._deferred = {}
-        self._deferred[request] = None
-
-    def forget(self, request: Request) -> None:
-        """Its deferred answer has been given, or is no longer wanted."""
-        if self._deferred is not None:
-            self._deferred.pop(request, None)
-
-    def _answered_with(self, request: Request, error: Exception) -> bool:
-        """Answer with *error*; tell whether the actor goes on all the same."""
-        self.handling_since = None
-        named = request.handler.raises
-        if named and isinstance(error, named):
-            self._answer_error(request, error)
-            return True
-        if never_began(error):
-            self._refuse(request, f"{error}", error)
-            return True
-        if self.hung is not None:
-            return False  # its message is told of that
-        if not only(error, Shutdown):
-            self.in_hand = None
-            self.broke_on: str = shown_message(self.actor, request)
-            self._fail(request, error)
-        elif not request.is_call:
-            self.in_hand = None  # it has done what was asked
-        return False
-
-    def _answer_error(self, request: Request, error: Exception) -> None:
-        """*error* is an answer, named by `@raises`."""
-        if request.is_call:
-            request.settle(outcome.Error(error))
-            return
-        request.state = SETTLED
-        place = self.place
-        now = place.host.now()
-        place.host.emit(
-            AnswerDiscarded(place.path, self.number, now, request.name, error)
-        )
-
-    def _refuse(self, request: Request, wrong: str, error: Exception | None) -> None:
-        """It cannot be handled: the sender's mistake, not the actor's."""
-        if request.is_call:
-            refusal = MessageError(self.place.path, wrong)
-            refusal.__cause__ = error
-            request.settle(outcome.Error(refusal))
-        else:
-            self.actor_place.dead_letter(request, f"does not fit: {wrong}")
-
-    def _fail(self, request: Request, error: BaseException) -> None:
-        """The actor has crashed on *request*: its caller hears at once (promise 3)."""
-        place = self.actor_place
-        if request.is_call:
-            failure = ActorCrashedError(place.path, request.name, self.number, error)
-            failure.origin = place.host
-            request.settle(outcome.Error(failure))
-        else:
-            place.dead_letter(request, f"{CRASHED_ON_IT} ({type(error).__name__})")
-
-    def _fail_at_once(self, error: BaseException) -> None:
-        """What no supervisor may handle does not wait for the lifespan (promise 3)."""
-        request, self.in_hand = self.in_hand, None
-        if request is not None:
-            self.broke_on = shown_message(self.actor, request)
-            self._fail(request, error)
-        self.place.host.fail(error)
-
-    def settle(self, end: Exit) -> None:
-        """Answer the message in hand and the deferred ones: they are not handled again."""
-        left = [] if self.in_hand is None else [self.in_hand]
-        if left and end.reason is ExitReason.CRASHED:
-            self.broke_on = shown_message(self.actor, left[0])
-        left += self._deferred or ()
-        self.in_hand = None
-        self._deferred = None
-        place = self.actor_place
-        for request in left:
-            if request.state >= SETTLED:
-                continue
-            if end.reason is ExitReason.CRASHED and end.error is not None:
-                self._fail(request, end.error)
-                continue
-            why = "was cut off" if end.reason is ExitReason.KILLED else "ended"
-            if request.is_call:
-                lost = ActorInterruptedError(place.path, request.name, self.number, why)
-                lost.origin = place.host
-                request.settle(outcome.Error(lost))
-            else:
-                place.dead_letter(request, f"was in hand when the actor {why}")
 
     # ------------------------------------------------------------------------- stops
 
