@@ -1,5 +1,7 @@
 """Actors and supervision trees for trio, right by Erlang/OTP's own rules."""
 
+from regrow._core.advice.model import Advice as Advice
+from regrow._core.advice.rules import check as check
 from regrow._core.backoff import Backoff as Backoff
 from regrow._core.events import (
     ActorResumed as ActorResumed,
@@ -121,6 +123,7 @@ __all__ = [
     "ActorSpec",
     "ActorStoppedError",
     "ActorSuspended",
+    "Advice",
     "AnswerDiscarded",
     "AnyRef",
     "AnySpec",

@@ -25,6 +25,7 @@ PAGE = ROOT / "docs" / "reference.md"
 
 # Public by their names alone: the runtime uses them.
 INTERNAL = {
+    "Advice.of",
     "ActorSpec.late_refs",
     "Backoff.delay",
     "Deferred.bind",
@@ -45,6 +46,7 @@ SHARED = {
     "path",
     "ref",
     "spec",
+    "traits",
     "wait_stopped",
 }
 

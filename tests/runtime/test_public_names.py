@@ -10,7 +10,7 @@ import regrow
 # The names of the design, one by one: what a user writes, what comes back, what is raised.
 WRITTEN = """
     Actor raises Deferred Shutdown IgnoreStart grace Timer
-    child supervisor dynamic Mailbox Backoff Heartbeat
+    child supervisor dynamic Mailbox Backoff Heartbeat check Advice
     open_tree serve_tree run_tree
 """
 LIVING = """

@@ -17,10 +17,12 @@ from .specs import AutoShutdown, ChildSpec, Late, Strategy, SupervisorSpec, walk
 
 __all__ = [
     "check_added",
+    "check_root",
     "check_supervisor",
     "check_tree",
     "late_refs",
     "refuse",
+    "unknown",
 ]
 
 
@@ -121,6 +123,17 @@ def check_supervisor(spec: SupervisorSpec) -> Iterator[Finding]:
     yield from _twice(spec)
 
 
+def check_root(spec: object) -> Iterator[Finding]:
+    """Find out whether *spec* can be the root of a tree."""
+    if not isinstance(spec, SupervisorSpec):
+        yield Finding(
+            "invalid_root",
+            "root",
+            f"the root is {spec!r}",
+            "Pass what supervisor(...) or dynamic(...) gave.",
+        )
+
+
 def _twice(spec: SupervisorSpec) -> Iterator[Finding]:
     """Find the specs that stand in more than one place; not again what is below them."""
     seen: dict[int, str] = {}
@@ -160,12 +173,17 @@ def check_tree(
             target = late.spec
             if target is None or id(target) in inside or id(target) in known:
                 continue
-            yield Finding(
-                "unknown_ref",
-                path,
-                f"it is given the ref of {target.name!r}, which is not in this tree",
-                f"Put {target.name!r} into the tree, or pass a live ref.",
-            )
+            yield unknown(path, target)
+
+
+def unknown(path: str, target: ChildSpec) -> Finding:
+    """Give the finding that the child at *path* holds a ref to what is not in its tree."""
+    return Finding(
+        "unknown_ref",
+        path,
+        f"it is given the ref of {target.name!r}, which is not in this tree",
+        f"Put {target.name!r} into the tree, or pass a live ref.",
+    )
 
 
 def late_refs(value: object) -> Iterator[Late]:

@@ -22,6 +22,7 @@ __all__ = [
     "StartType",
     "Strategy",
     "SupervisorSpec",
+    "Traits",
     "walk",
 ]
 
@@ -52,6 +53,26 @@ class Mailbox:
     on_restart: OnRestart = "keep"
 
 
+@frozen
+class Traits:
+    """What a declared child is, besides its options: for checks and pictures.
+
+    Attributes:
+        kind: What stands there.
+        args: What its factory is called with, what a partial adds included.
+        mailbox: Of an actor.
+        lifespan: Whether it is known to have a lifespan of its own.
+        start_fails: Whether its own start can fail. A service that is up as soon as it is
+            called cannot; for a supervisor it depends on its children.
+    """
+
+    kind: Literal["actor", "service", "supervisor", "dynamic"]
+    args: tuple[object, ...] = ()
+    mailbox: Mailbox | None = None
+    lifespan: bool = False
+    start_fails: bool = True
+
+
 @frozen(eq=False, kw_only=True)
 class ChildSpec:
     """What every declared child has; two specs are the same only if they are one object."""
@@ -79,6 +100,10 @@ class ChildSpec:
         """Give the late refs among the arguments, in order."""
         return iter(())
 
+    def traits(self) -> Traits:
+        """Tell what it is, besides its options."""
+        return Traits("service")
+
 
 @frozen(eq=False, kw_only=True)
 class SupervisorSpec(ChildSpec):
@@ -91,6 +116,10 @@ class SupervisorSpec(ChildSpec):
     auto_shutdown: AutoShutdown = "never"
     max_children: float = math.inf
     """Only a dynamic supervisor has a limit."""
+
+    def traits(self) -> Traits:
+        """Tell what it is, besides its options."""
+        return Traits("supervisor", start_fails=False)
 
     @property
     def kind(self) -> Literal["worker", "supervisor"]:
@@ -106,6 +135,10 @@ class SupervisorSpec(ChildSpec):
 @frozen(eq=False, kw_only=True)
 class DynamicSpec(SupervisorSpec):
     """A supervisor whose children are all started at run time (D9)."""
+
+    def traits(self) -> Traits:
+        """Tell what it is, besides its options."""
+        return Traits("dynamic", start_fails=False)
 
     @property
     def forgets(self) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from regrow._core.check import check_supervisor, check_tree, refuse
+from regrow._core.check import check_root, check_supervisor, check_tree, refuse
 from regrow._core.options import check_seconds, check_watchdog, number
 from regrow._core.specs import SupervisorSpec
 from regrow._runtime.running import Running
@@ -225,13 +225,8 @@ def _besides(failure: BaseException, running: Running) -> BaseException | None:
 def _check_root(
     spec: object, shutdown: float, restart_rate: float, watchdog: float | None
 ) -> Iterator[Finding]:
+    yield from check_root(spec)
     if not isinstance(spec, SupervisorSpec):
-        yield Finding(
-            "invalid_root",
-            "root",
-            f"the root is {spec!r}",
-            "Pass what supervisor(...) or dynamic(...) gave.",
-        )
         return
     yield from check_supervisor(spec)
     yield from check_tree(spec)

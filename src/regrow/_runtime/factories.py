@@ -19,7 +19,9 @@ __all__ = [
     "check_args",
     "check_factory",
     "check_health_method",
+    "given",
     "is_service",
+    "plain_of",
     "says_when_up",
     "snake",
 ]
@@ -30,6 +32,15 @@ def plain_of(factory: object) -> object:
     while isinstance(factory, partial):
         factory = factory.func
     return factory
+
+
+def given(factory: object) -> tuple[object, ...]:
+    """Give the arguments, keywords too, that the partials around it add."""
+    found: tuple[object, ...] = ()
+    while isinstance(factory, partial):
+        found = (*factory.args, *factory.keywords.values(), *found)
+        factory = factory.func
+    return found
 
 
 def snake(factory: object) -> str:

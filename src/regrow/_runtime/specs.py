@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING, Generic, Never, TypeAlias, TypeVar
 from attrs import frozen
 
 from regrow._core.check import late_refs
-from regrow._core.specs import ChildSpec, DynamicSpec, Late, Mailbox, SupervisorSpec
+from regrow._core.specs import (
+    ChildSpec,
+    DynamicSpec,
+    Late,
+    Mailbox,
+    SupervisorSpec,
+    Traits,
+)
 
 from .actor import Actor
+from .factories import given, plain_of
 from .ref import Ref, ServiceRef
 from .requests import SupervisorRef
 
@@ -58,6 +66,17 @@ class ActorSpec(ChildSpec, Generic[A_co]):
         """Give the late refs among the arguments, in order."""
         return late_refs(self.args)
 
+    def traits(self) -> Traits:
+        """Tell what it is, besides its options."""
+        made = plain_of(self.factory)
+        known = made if isinstance(made, type) and issubclass(made, Actor) else Actor
+        return Traits(
+            "actor",
+            (*given(self.factory), *self.args),
+            self.mailbox,
+            lifespan=known.lifespan is not Actor.lifespan,
+        )
+
 
 @frozen(eq=False, kw_only=True)
 class ServiceSpec(ChildSpec):
@@ -81,6 +100,11 @@ class ServiceSpec(ChildSpec):
     def late_refs(self) -> Iterator[Late]:
         """Give the late refs among the arguments, in order."""
         return late_refs(self.args)
+
+    def traits(self) -> Traits:
+        """Tell what it is, besides its options."""
+        args = (*given(self.service), *self.args)
+        return Traits("service", args, start_fails=self.says_when_up)
 
 
 @frozen(eq=False, kw_only=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from . import demo, run
+from . import check, demo, run, show
 
 if TYPE_CHECKING:
     import argparse
@@ -24,3 +24,5 @@ def add_all(commands: Commands) -> None:
     """Add every command."""
     run.add(commands)
     demo.add(commands)
+    check.add(commands)
+    show.add(commands)

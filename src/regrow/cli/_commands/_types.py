@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["number_from"]
+__all__ = ["number_from", "number_of_seconds"]
 
 
 def number_from(least: int) -> Callable[[str], int]:
@@ -23,3 +23,12 @@ def number_from(least: int) -> Callable[[str], int]:
         return value
 
     return number
+
+
+def number_of_seconds(text: str) -> float:
+    """Read a number of seconds, of 0 or more."""
+    value = float(text)
+    if not value >= 0:
+        message = f"{text} is no number of seconds of 0 or more"
+        raise argparse.ArgumentTypeError(message)
+    return value
