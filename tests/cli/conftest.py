@@ -42,3 +42,17 @@ def module(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], st
         return name
 
     return write
+
+
+@pytest.fixture
+def target(
+    module: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Generator[Callable[[str], str]]:
+    """Write a module for commands in this process; give what names the `tree` in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    before = set(sys.modules)
+    yield lambda source: f"{module(source)}:tree"
+    for name in set(sys.modules) - before:
+        if name.startswith("module_of_"):
+            del sys.modules[name]

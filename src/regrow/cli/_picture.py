@@ -13,6 +13,7 @@ from rich.tree import Tree as Drawing
 
 from regrow._core.advice.model import (
     Node,
+    amount,
     heartbeat_of,
     listed,
     nodes_of,
@@ -107,10 +108,16 @@ def _options(node: Node) -> Iterator[str]:
     if own is not None:
         if own.forgets:
             most = own.max_children
-            yield "any number of children" if math.isinf(most) else f"{most:g} children"
+            yield (
+                "any number of children"
+                if most == math.inf
+                else f"{amount(most)} children"
+            )
         else:
             yield own.strategy
-        restarts = "1 restart" if own.intensity == 1 else f"{own.intensity} restarts"
+        restarts = (
+            "1 restart" if own.intensity == 1 else f"{amount(own.intensity)} restarts"
+        )
         yield f"{restarts} in {seconds(own.period)}"
         if own.auto_shutdown != "never":
             yield f"auto_shutdown {own.auto_shutdown}"
@@ -128,7 +135,7 @@ def _options(node: Node) -> Iterator[str]:
         yield "no limit to stop"
     mailbox = node.traits.mailbox
     if mailbox is not None:
-        room = "no bound" if math.isinf(mailbox.capacity) else f"{mailbox.capacity:g}"
+        room = "no bound" if mailbox.capacity == math.inf else amount(mailbox.capacity)
         clear = ", cleared by a restart" if mailbox.on_restart == "clear" else ""
         yield f"mailbox {room} ({mailbox.on_full}{clear})"
 
@@ -140,7 +147,7 @@ def _more(node: Node, wires: Wires, *, whole: bool) -> Iterator[str]:
     if heartbeat is not None:
         yield (
             f"heartbeat every {seconds(heartbeat.every)}, {seconds(heartbeat.timeout)} to "
-            f"answer, {heartbeat.misses} misses"
+            f"answer, {amount(heartbeat.misses)} misses"
         )
     held = [target.path for target in wires.held.get(node, ())]
     held += [f"{spec.name} (not in this tree)" for spec in wires.unknown.get(node, ())]
@@ -153,8 +160,8 @@ def _backoff(backoff: Backoff) -> str:
     parts = f"backoff {seconds(backoff.initial)}{grows if backoff.factor > 1 else ''}"
     if backoff.jitter:
         parts += f", less up to {backoff.jitter:.0%}"
-    if math.isfinite(backoff.max_attempts):
-        parts += f", {backoff.max_attempts:g} attempts"
+    if backoff.max_attempts != math.inf:
+        parts += f", {amount(backoff.max_attempts)} attempts"
     return f"{parts}, healthy after {seconds(backoff.reset_after)}"
 
 

@@ -110,7 +110,7 @@ def unbounded_mailbox(survey: Survey, node: Node) -> Iterator[Said]:
     """A queue without a bound."""
     del survey
     mailbox = node.traits.mailbox
-    if mailbox is not None and math.isinf(mailbox.capacity):
+    if mailbox is not None and mailbox.capacity == math.inf:
         yield Said(
             "its mailbox has no bound: if it is slower than those that send, memory is what "
             "runs out, and no sender is ever held back",
@@ -122,7 +122,7 @@ def unbounded_children(survey: Survey, node: Node) -> Iterator[Said]:
     """A dynamic supervisor without a bound on its children."""
     del survey
     own = node.supervisor
-    if own is not None and own.forgets and math.isinf(own.max_children):
+    if own is not None and own.forgets and own.max_children == math.inf:
         yield Said(
             "it takes any number of children: nothing holds back whoever starts them",
             "Write as many as there may be at once as max_children.",

@@ -25,7 +25,7 @@ UNKNOWN_CHILD = 5.0
 """Seconds to stop of a dynamic supervisor's children: what `child` gives them (D4)."""
 
 ENDLESS = 10**9
-"""Crashes that nobody lives to see: not counted any further."""
+"""Nothing is counted any further: a whole number may be more than a float can hold."""
 
 
 def stop_times(nodes: Sequence[Node]) -> dict[Node, float]:
@@ -65,11 +65,13 @@ def least_delays(backoff: Backoff) -> float:
 
     Later delays are as long as `maximum` and need not be computed one by one.
     """
-    if math.isinf(backoff.max_attempts):
+    if backoff.max_attempts == math.inf:
         return math.inf
+    if backoff.initial == 0:
+        return 0.0
     keep = 1.0 - backoff.jitter
     total = 0.0
-    left = int(backoff.max_attempts) - 1
+    left = int(min(backoff.max_attempts, ENDLESS)) - 1
     for failures in range(1, left + 1):
         delay = backoff.delay(failures, lambda: 0.0)
         if delay >= backoff.maximum or backoff.factor == 1:
@@ -130,10 +132,12 @@ def _time_to_spend(spec: SupervisorSpec, child: ChildSpec, pace: float) -> float
     if backoff is None:
         if unreachable(spec, pace):
             return math.inf
-        return (spec.intensity + 1) * pace
+        return (min(spec.intensity, ENDLESS) + 1) * pace
     if pace >= backoff.reset_after and backoff.max_attempts > 1:
         return math.inf
-    return least_delays(backoff) + (backoff.max_attempts * pace if pace else 0.0)
+    return least_delays(backoff) + (
+        min(backoff.max_attempts, ENDLESS) * pace if pace else 0.0
+    )
 
 
 def unreachable(spec: SupervisorSpec, pace: float) -> bool:
@@ -142,7 +146,7 @@ def unreachable(spec: SupervisorSpec, pace: float) -> bool:
     The first and the last of `intensity + 1` failures are `intensity * pace` apart, and
     that must be more than the period (S36). Near the edge rounding would decide.
     """
-    width = spec.intensity * pace
+    width = min(spec.intensity, ENDLESS) * pace
     return width > spec.period and not math.isclose(width, spec.period, rel_tol=1e-6)
 
 

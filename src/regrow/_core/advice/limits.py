@@ -9,7 +9,7 @@ from typing import Final
 from regrow._core.backoff import Backoff
 
 from .figures import ENDLESS, unreachable
-from .model import Node, Said, heartbeat_of, listed, seconds
+from .model import Node, Said, amount, heartbeat_of, listed, seconds
 from .survey import Survey
 
 __all__ = [
@@ -58,7 +58,7 @@ def hang_never_escalates(survey: Survey, node: Node) -> Iterator[Said]:
     if above is None or heartbeat is None or node.spec.restart == "temporary":
         return
     # The first question may come at once; a bound from below is wanted.
-    pace = heartbeat.every * (heartbeat.misses - 1) + heartbeat.timeout
+    pace = heartbeat.every * (min(heartbeat.misses, ENDLESS) - 1) + heartbeat.timeout
     backoff = node.spec.backoff
     if backoff is not None:
         if pace >= backoff.reset_after and 1 < backoff.max_attempts < math.inf:
@@ -96,7 +96,7 @@ def attempts_never_counted(survey: Survey, node: Node) -> Iterator[Said]:
         yield Said(
             f"the backoffs below it keep it up for {seconds(pace)} at least, and after "
             f"reset_after, {seconds(backoff.reset_after)}, a failure is the first again: "
-            f"max_attempts, {backoff.max_attempts:g}, is never reached",
+            f"max_attempts, {amount(backoff.max_attempts)}, is never reached",
             f"Write a reset_after above {pace:g}.",
         )
 
@@ -104,7 +104,7 @@ def attempts_never_counted(survey: Survey, node: Node) -> Iterator[Said]:
 def _lost(backoff: Backoff) -> str:
     lost: list[str] = []
     if 1 < backoff.max_attempts < math.inf:
-        lost.append(f"max_attempts, {backoff.max_attempts:g}, is never reached")
+        lost.append(f"max_attempts, {amount(backoff.max_attempts)}, is never reached")
     if backoff.factor > 1 and 0 < backoff.initial < backoff.maximum:
         lost.append("the delay never grows")
     return ", and ".join(lost)
@@ -116,7 +116,7 @@ def restarts_spin(survey: Survey, node: Node) -> Iterator[Said]:
     backoff = node.spec.backoff
     if backoff is None or node.spec.restart == "temporary" or backoff.initial > 0:
         return
-    if math.isinf(backoff.max_attempts):
+    if backoff.max_attempts == math.inf:
         yield Said(
             "its backoff has no delay (initial is 0, which no factor makes more) and no "
             "max_attempts: a child that cannot run is started for ever, as fast as it fails",
@@ -149,7 +149,7 @@ def retry_without_backoff(survey: Survey, node: Node) -> Iterator[Said]:
     if above is None or node.spec.start == "fail" or node.spec.backoff is not None:
         return
     if survey.start_fails[node]:
-        tries = above.intensity + 1
+        tries = amount(above.intensity + 1)
         yield Said(
             "start='retry' without a backoff: whatever it waits for has no time to come "
             f"up, since {tries} failing starts, each right after the one before, spend "
@@ -213,11 +213,13 @@ def _limit(node: Node) -> str:
     above = node.above
     assert above is not None  # noqa: S101 - only children have a limit above them
     assert node.parent is not None  # noqa: S101 - the same
-    return (
-        f"the limit of {node.parent.path!r} ({above.intensity} in {above.period:g} s)"
-    )
+    limit = f"{amount(above.intensity)} in {seconds(above.period)}"
+    return f"the limit of {node.parent.path!r} ({limit})"
 
 
 def _raise_period(intensity: int, pace: float, otherwise: str) -> str:
-    least = math.ceil(intensity * pace)
-    return f"Write a period of {least:g} or more, or lower intensity, or lower {otherwise}."
+    least = min(intensity, ENDLESS) * pace
+    whole = amount(math.ceil(least)) if math.isfinite(least) else seconds(least)
+    return (
+        f"Write a period of {whole} or more, or lower intensity, or lower {otherwise}."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Literal, Protocol
 
@@ -15,6 +16,7 @@ __all__ = [
     "Node",
     "Said",
     "Severity",
+    "amount",
     "heartbeat_of",
     "listed",
     "nodes_of",
@@ -141,10 +143,19 @@ def heartbeat_of(spec: ChildSpec) -> HeartbeatLike | None:
 
 # ------------------------------------------------------------------------------- words
 
+_LONGEST = 10**15
+
 
 def seconds(number: float) -> str:
     """`1.5 s`."""
     return f"{number:.4g} s"
+
+
+def amount(number: float) -> str:
+    """Give a whole number, which may be longer than anybody would read."""
+    if number == math.inf:
+        return "endless"
+    return f"{int(number)}" if number <= _LONGEST else f"more than {_LONGEST}"
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:
