@@ -201,7 +201,7 @@ def _product(node: Node) -> str:
     factors: list[str] = []
     here: Node | None = node
     while here is not None and here.supervisor is not None:
-        factors.append(str(here.supervisor.intensity + 1))
+        factors.append(amount(here.supervisor.intensity + 1))
         here = here.parent
     factors.reverse()
     if len(factors) > _FACTORS:
