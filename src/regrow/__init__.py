@@ -194,6 +194,7 @@ __all__ = [
     "Timer",
     "Tree",
     "UnboundRefError",
+    "check",
     "child",
     "current_path",
     "dynamic",

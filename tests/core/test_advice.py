@@ -29,6 +29,7 @@ from regrow import (
 )
 from regrow._core.advice import rules
 from regrow._core.advice.figures import paces, start_failures, stop_times
+from regrow._core.advice.limits import _time_to_hang
 from regrow._core.advice.model import nodes_of
 from regrow._core.exits import Exit, ExitReason
 from regrow._core.specs import SupervisorSpec
@@ -163,6 +164,17 @@ def test_slowness_is_seen_over_several_levels() -> None:
     assert found(mid, period=84) == []
 
 
+@pytest.mark.parametrize(("reset_after", "told"), [(7, True), (7.1, False)])
+def test_what_never_gives_up_is_no_failure_for_those_above(
+    reset_after: float, told: bool
+) -> None:
+    backoff = Backoff(jitter=0, max_attempts=2, reset_after=reset_after)
+    low = supervisor("low", service("a", backoff=SLOW), backoff=backoff)
+    code = "attempts_never_counted" if told else "limit_never_reached"
+    path = "top/mid/low" if told else "top/mid"
+    assert found(supervisor("mid", low)) == [f"{path} {code}"]
+
+
 @frozen
 class Beat:
     """Stands for a heartbeat."""
@@ -187,20 +199,28 @@ def beating(**options: Any) -> SupervisorSpec:
 @pytest.mark.parametrize(
     ("options", "hangs"),
     [
-        ({}, True),  # 25 seconds, and 3 in 5
-        ({"period": 75}, False),
-        ({"period": 74.9}, True),
+        ({}, True),  # 35 seconds, and 3 in 5
+        ({"period": 105}, False),
+        ({"period": 104.9}, True),
         ({"intensity": 0}, False),
         ({"restart": "temporary"}, False),
         ({"backoff": Backoff(max_attempts=5)}, False),
-        ({"backoff": Backoff(max_attempts=5, reset_after=25)}, True),
-        ({"backoff": Backoff(max_attempts=5, reset_after=25.1)}, False),
+        ({"backoff": Backoff(max_attempts=5, reset_after=35)}, True),
+        ({"backoff": Backoff(max_attempts=5, reset_after=35.1)}, False),
         ({"backoff": Backoff(reset_after=1)}, False),
     ],
 )
 def test_hangs_that_are_found_too_slowly(options: dict[str, Any], hangs: bool) -> None:
     told = [each.code for each in check(beating(**options))]
     assert ("hang_never_escalates" in told) is hangs
+
+
+@pytest.mark.parametrize(
+    ("heartbeat", "seconds"),
+    [(Beat(), 35), (Beat(misses=1), 15), (Beat(5, 8, 2), 21), (Beat(5, 8, 1), 13)],
+)
+def test_when_a_hang_is_found(heartbeat: Beat, seconds: float) -> None:
+    assert _time_to_hang(heartbeat) == seconds
 
 
 def test_both_ways_in_which_a_hang_never_escalates() -> None:
@@ -212,15 +232,15 @@ def test_both_ways_in_which_a_hang_never_escalates() -> None:
         if each.code == "hang_never_escalates"
     ] == [
         (
-            "top/a: warning: its heartbeat finds it hanging after 25 s at the earliest: if it "
+            "top/a: warning: its heartbeat finds it hanging after 35 s at the earliest: if it "
             "hangs each time, it is restarted for ever, and the limit of 'top' (3 in 5 s) is "
-            "never reached [hang_never_escalates]. Write a period of 75 or more, or lower "
+            "never reached [hang_never_escalates]. Write a period of 105 or more, or lower "
             "intensity, or lower every or misses of the heartbeat."
         ),
         (
-            "top/a: warning: its heartbeat finds it hanging after 25 s at the earliest, and "
+            "top/a: warning: its heartbeat finds it hanging after 35 s at the earliest, and "
             "after reset_after, 20 s, a failure is the first again: if it hangs each time, it is "
-            "restarted for ever [hang_never_escalates]. Write a reset_after above 25, or a "
+            "restarted for ever [hang_never_escalates]. Write a reset_after above 35, or a "
             "faster heartbeat."
         ),
     ]

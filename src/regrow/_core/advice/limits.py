@@ -9,7 +9,7 @@ from typing import Final
 from regrow._core.backoff import Backoff
 
 from .figures import ENDLESS, unreachable
-from .model import Node, Said, amount, heartbeat_of, listed, seconds
+from .model import HeartbeatLike, Node, Said, amount, heartbeat_of, listed, seconds
 from .survey import Survey
 
 __all__ = [
@@ -57,8 +57,7 @@ def hang_never_escalates(survey: Survey, node: Node) -> Iterator[Said]:
     above, heartbeat = node.above, heartbeat_of(node.spec)
     if above is None or heartbeat is None or node.spec.restart == "temporary":
         return
-    # The first question may come at once; a bound from below is wanted.
-    pace = heartbeat.every * (min(heartbeat.misses, ENDLESS) - 1) + heartbeat.timeout
+    pace = _time_to_hang(heartbeat)
     backoff = node.spec.backoff
     if backoff is not None:
         if pace >= backoff.reset_after and 1 < backoff.max_attempts < math.inf:
@@ -74,6 +73,17 @@ def hang_never_escalates(survey: Survey, node: Node) -> Iterator[Said]:
             f"hangs each time, it is restarted for ever, and {_limit(node)} is never reached",
             _raise_period(above.intensity, pace, "every or misses of the heartbeat"),
         )
+
+
+def _time_to_hang(heartbeat: HeartbeatLike) -> float:
+    """Give the seconds from being up until it is found hanging, if it hangs all the time.
+
+    The first question comes after `every`, the next ones at that pace, but not while one
+    is open, and the last has its time to be answered in.
+    """
+    between = max(heartbeat.every, heartbeat.timeout)
+    more = min(heartbeat.misses, ENDLESS) - 1
+    return heartbeat.every + more * between + heartbeat.timeout
 
 
 def attempts_never_counted(survey: Survey, node: Node) -> Iterator[Said]:

@@ -13,6 +13,7 @@ from regrow.errors import Finding
 
 __all__ = [
     "Advice",
+    "HeartbeatLike",
     "Node",
     "Said",
     "Severity",
