@@ -32,7 +32,7 @@ from regrow._core.advice.figures import paces, start_failures, stop_times
 from regrow._core.advice.limits import _time_to_hang
 from regrow._core.advice.model import nodes_of
 from regrow._core.exits import Exit, ExitReason
-from regrow._core.specs import SupervisorSpec
+from regrow._core.specs import Late, SupervisorSpec
 from tests.core.driver import Driver, spec, sup
 
 
@@ -549,6 +549,10 @@ def test_a_ref_to_what_may_be_gone() -> None:
     assert found(gone, worker("a", gone.ref)) == ["top/a ref_to_temporary"]
     task = service("gone", restart="temporary")
     assert found(task, worker("a", task.ref)) == []  # to wait for its end
+
+
+def test_a_live_ref_is_no_matter() -> None:
+    assert found(worker("a", Late(None))) == []
 
 
 def test_a_ref_that_leads_out_of_the_tree_is_what_open_tree_refuses() -> None:

@@ -21,6 +21,7 @@ from regrow import (
     ServiceSpec,
     Supervisor,
     Tree,
+    check,
     child,
     dynamic,
     open_tree,
@@ -191,6 +192,8 @@ def declaring(
     supervisor("bank", account, strategy="all_for_one")  # E
     supervisor("bank", account, auto_shutdown="any")  # E
     supervisor("bank", account, intensity=0.5)  # E
+    check(account)  # E
+    check(supervisor("bank"), 30)  # E
     supervisor("bank", account, period="5")  # E
     supervisor("bank", account, heartbeat=Heartbeat(1, 1))  # E
     dynamic("sessions", account)  # E

@@ -20,6 +20,7 @@ from attrs import define, field
 from regrow import (
     Actor,
     ActorSpec,
+    Advice,
     AnyRef,
     AnySpec,
     Backoff,
@@ -39,6 +40,7 @@ from regrow import (
     SupervisorRef,
     Timer,
     Tree,
+    check,
     child,
     dynamic,
     grace,
@@ -361,6 +363,8 @@ def declaring_trees(path: Path) -> Supervisor:
     assert_type(sessions, Dynamic)
     assert_type(sessions.ref, SupervisorRef)
     assert_type(group.ref, SupervisorRef)
+    assert_type(check(group, grace=30), tuple[Advice, ...])
+    assert_type(check(sessions), tuple[Advice, ...])
     several: list[ActorSpec[Account]] = [child(Account, n, name=f"{n}") for n in (1, 2)]
     mixed: list[AnySpec] = [child(scan_default, path), child(Clerk, account.ref, path)]
     wide: ActorSpec[Account] = savings

@@ -72,13 +72,12 @@ def least_delays(backoff: Backoff) -> float:
     keep = 1.0 - backoff.jitter
     total = 0.0
     left = int(min(backoff.max_attempts, ENDLESS)) - 1
-    for failures in range(1, left + 1):
+    # A sum of fewer delays is less, so it is still no claim too much.
+    for failures in range(1, min(left, _MOST_DELAYS) + 1):
         delay = backoff.delay(failures, lambda: 0.0)
         if delay >= backoff.maximum or backoff.factor == 1:
             return total + keep * delay * (left - failures + 1)
         total += keep * delay
-        if failures == _MOST_DELAYS:
-            break  # a sum of fewer is less, so it is still no claim too much
     return total
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from typing import Literal, Protocol
 
@@ -154,8 +153,6 @@ def seconds(number: float) -> str:
 
 def amount(number: float) -> str:
     """Give a whole number, which may be longer than anybody would read."""
-    if number == math.inf:
-        return "endless"
     return f"{int(number)}" if number <= _LONGEST else f"more than {_LONGEST}"
 
 
