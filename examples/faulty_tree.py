@@ -11,6 +11,7 @@ Run it: `python examples/faulty_tree.py`, or
 import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import trio
 from attrs import Factory, define
@@ -67,6 +68,9 @@ def wiring() -> Supervisor:
     """Declare who holds whose ref, and who is restarted with whom."""
     later = child(Clerk, name="later")
     earlier = child(Clerk, (later.ref,), name="earlier")  # fault: ref_to_later
+    blind = child(  # fault: ref_not_bound
+        partial(Clerk, (later.ref,)), name="blind"
+    )
     guest = child(Clerk, name="guest", restart="temporary")
     host = child(Clerk, (guest.ref,), name="host")  # fault: ref_to_temporary
     base = child(Clerk, name="base")
@@ -77,7 +81,7 @@ def wiring() -> Supervisor:
     friends.append(bob.ref)
     return supervisor(
         "wiring",
-        supervisor("desk", earlier, later, guest, host),
+        supervisor("desk", earlier, later, blind, guest, host),
         supervisor("stairs", user, base, strategy="rest_for_one"),
         supervisor("pair", ann, bob),  # fault: wired_in_a_circle
     )

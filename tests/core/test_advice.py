@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -549,6 +550,26 @@ def test_a_ref_to_what_may_be_gone() -> None:
     assert found(gone, worker("a", gone.ref)) == ["top/a ref_to_temporary"]
     task = service("gone", restart="temporary")
     assert found(task, worker("a", task.ref)) == []  # to wait for its end
+
+
+def test_a_ref_where_no_live_one_takes_its_place() -> None:
+    target = worker("b")
+    ref = target.ref
+
+    def holding(value: object) -> list[str]:
+        codes = {"mutable_argument", "shared_argument"}
+        told = found(target, worker("a", value))
+        return [each for each in told if each.split()[1] not in codes]
+
+    lost = ["top/a ref_not_bound"]
+    for value in ({ref}, frozenset([ref]), deque([ref]), {ref: 1}, [{(ref,)}]):
+        assert holding(value) == lost
+    assert holding(partial(print, ref)) == holding(partial(print, end=[ref])) == lost
+    assert holding(({1: [ref]}, ref)) == []
+    made = child(partial(Worker, held=[ref]), name="a")
+    assert found(target, made) == lost
+    # No order is asked of what cannot be used.
+    assert found(made, target) == lost
 
 
 def test_a_live_ref_is_no_matter() -> None:

@@ -59,7 +59,8 @@ class Traits:
 
     Attributes:
         kind: What stands there.
-        args: What its factory is called with, what a partial adds included.
+        args: What its factory is called with; late refs in it are replaced.
+        preset: What the partials around the factory add; that is passed as it is.
         mailbox: Of an actor.
         lifespan: Whether it is known to have a lifespan of its own.
         start_fails: Whether its own start can fail. A service that is up as soon as it is
@@ -68,6 +69,7 @@ class Traits:
 
     kind: Literal["actor", "service", "supervisor", "dynamic"]
     args: tuple[object, ...] = ()
+    preset: tuple[object, ...] = ()
     mailbox: Mailbox | None = None
     lifespan: bool = False
     start_fails: bool = True

@@ -72,7 +72,8 @@ class ActorSpec(ChildSpec, Generic[A_co]):
         known = made if isinstance(made, type) and issubclass(made, Actor) else Actor
         return Traits(
             "actor",
-            (*given(self.factory), *self.args),
+            self.args,
+            given(self.factory),
             self.mailbox,
             lifespan=known.lifespan is not Actor.lifespan,
         )
@@ -103,8 +104,8 @@ class ServiceSpec(ChildSpec):
 
     def traits(self) -> Traits:
         """Tell what it is, besides its options."""
-        args = (*given(self.service), *self.args)
-        return Traits("service", args, start_fails=self.says_when_up)
+        preset = given(self.service)
+        return Traits("service", self.args, preset, start_fails=self.says_when_up)
 
 
 @frozen(eq=False, kw_only=True)

@@ -42,6 +42,7 @@ class Rule:
 # Errors first, then in the order in which one would mend them.
 RULES: Final = (
     Rule("error", wiring.unknown_ref),
+    Rule("error", wiring.ref_not_bound),
     Rule("error", limits.limit_never_reached),
     Rule("error", limits.attempts_never_counted),
     Rule("error", limits.restarts_spin),

@@ -43,7 +43,7 @@ def shared_by(nodes: Sequence[Node]) -> Shared:
     """Look through the arguments of all places."""
     shared = Shared()
     for node in nodes:
-        for value in _mutable_in(node.traits.args):
+        for value in _mutable_in((*node.traits.preset, *node.traits.args)):
             shared.given.setdefault(node, []).append(value)
             shared.holders.setdefault(id(value), []).append(node)
     return shared

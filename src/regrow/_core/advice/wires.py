@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import cast
 
 from attrs import define, field
@@ -21,6 +23,8 @@ class Wires:
     Attributes:
         held: The places whose refs each place is given, each once, in their order.
         unknown: The specs outside the tree whose refs each place is given.
+        unbound: The specs whose late refs each place is given where nobody looks for them,
+            so that no live ones take their place.
         crossing: For each supervisor, between which of its children refs lead: from
             whatever is in the one to whatever is in the other.
         circle: The siblings that hold refs of each other, over however many: for each
@@ -29,6 +33,9 @@ class Wires:
 
     held: dict[Node, dict[Node, None]] = field(factory=dict[Node, dict[Node, None]])
     unknown: dict[Node, list[ChildSpec]] = field(factory=dict[Node, list[ChildSpec]])
+    unbound: dict[Node, dict[ChildSpec, None]] = field(
+        factory=dict[Node, dict[ChildSpec, None]]
+    )
     crossing: dict[Node, dict[Node, dict[Node, None]]] = field(
         factory=dict[Node, dict[Node, dict[Node, None]]]
     )
@@ -40,13 +47,17 @@ def wires_of(nodes: Sequence[Node]) -> Wires:
     wires = Wires()
     by_spec = {id(node.spec): node for node in nodes}
     for node in nodes:
-        for late in _refs_in(node.traits.args):
+        for late, bound in _refs_of(node):
             spec = late.spec
             target = by_spec.get(id(spec))
-            if target is not None:
-                wires.held.setdefault(node, {})[target] = None
-            elif spec is not None:
+            if spec is None:
+                continue  # a live one, of a tree that runs
+            if not bound:
+                wires.unbound.setdefault(node, {})[spec] = None
+            elif target is None:
                 wires.unknown.setdefault(node, []).append(spec)
+            else:
+                wires.held.setdefault(node, {})[target] = None
     for holder, targets in wires.held.items():
         for target in targets:
             pair = branches(holder, target)
@@ -72,17 +83,36 @@ def branches(one: Node, other: Node) -> tuple[Node, Node] | None:
     return one, other
 
 
-def _refs_in(args: tuple[object, ...]) -> Iterator[Late]:
-    """Give the late refs in *args*, also inside lists, tuples and dicts; each list once."""
-    ahead: list[object] = list(reversed(args))
-    seen: set[int] = set()
+def _refs_of(node: Node) -> Iterator[tuple[Late, bool]]:
+    """Give the late refs that a place is given, and whether live ones take their place.
+
+    That is so in its arguments, also inside lists, tuples and dicts; each list once.
+    """
+    ahead: list[tuple[object, bool]] = [
+        *((value, True) for value in reversed(node.traits.args)),
+        *((value, False) for value in reversed(node.traits.preset)),
+    ]
+    seen: set[tuple[int, bool]] = set()
     while ahead:
-        value = ahead.pop()
+        value, bound = ahead.pop()
         if isinstance(value, Late):
-            yield value
-        elif id(value) not in seen:
-            seen.add(id(value))
-            ahead.extend(reversed(inside(value)))
+            yield value, bound
+        elif (id(value), bound) not in seen:
+            seen.add((id(value), bound))
+            ahead.extend((each, False) for each in reversed(_hidden(value)))
+            ahead.extend((each, bound) for each in reversed(inside(value)))
+
+
+def _hidden(value: object) -> list[object]:
+    """Give what *value* holds where the tree does not look for late refs."""
+    if isinstance(value, dict):
+        return list(cast("dict[object, object]", value))
+    if isinstance(value, set | frozenset | deque):
+        return list(cast("Iterable[object]", value))
+    if isinstance(value, partial):
+        made = cast("partial[object]", value)
+        return [*made.args, *made.keywords.values()]
+    return []
 
 
 def inside(value: object) -> list[object]:

@@ -12,6 +12,7 @@ from .wires import branches
 
 __all__ = [
     "order_against_wiring",
+    "ref_not_bound",
     "ref_to_later",
     "ref_to_temporary",
     "unknown_ref",
@@ -24,6 +25,19 @@ def unknown_ref(survey: Survey, node: Node) -> Iterator[Said]:
     for target in survey.wires.unknown.get(node, ()):
         finding = unknown(node.path, target)
         yield Said(finding.message, finding.remedy)
+
+
+def ref_not_bound(survey: Survey, node: Node) -> Iterator[Said]:
+    """A late ref where no live one takes its place: it cannot be used."""
+    lost = [str(spec.name) for spec in survey.wires.unbound.get(node, ())]
+    if lost:
+        yield Said(
+            f"it is given the ref of {listed(lost)} inside a partial, a set, a deque or the "
+            "keys of a dict, where no live one takes its place: whatever is sent to it is an "
+            "UnboundRefError",
+            "Pass it as an argument of child(), by itself or in a list, a tuple or the values "
+            "of a dict.",
+        )
 
 
 def ref_to_later(survey: Survey, node: Node) -> Iterator[Said]:
