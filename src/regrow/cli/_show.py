@@ -61,7 +61,11 @@ def _width_of(console: Console, picture: Picture) -> int:
 
 def _save(tree: Tree, picture: Picture, svg: Path) -> int:
     console = Console(
-        record=True, file=io.StringIO(), width=_WIDEST, force_terminal=True
+        record=True,
+        file=io.StringIO(),
+        width=_WIDEST,
+        force_terminal=True,
+        highlight=False,
     )
     console.width = min(_width_of(console, picture), _WIDEST)
     console.print(picture.drawn)
