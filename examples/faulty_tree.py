@@ -19,6 +19,7 @@ from attrs import Factory, define
 from regrow import (
     Actor,
     Backoff,
+    Heartbeat,
     Mailbox,
     Ref,
     Supervisor,
@@ -119,6 +120,9 @@ def limits() -> Supervisor:
         ),
         child(  # fault: unused_backoff
             listen, name="side", restart="temporary", backoff=ten
+        ),
+        child(  # fault: hang_never_escalates
+            Clerk, name="sleepy", heartbeat=Heartbeat(every=10, timeout=5, misses=3)
         ),
         child(connect, start="retry"),  # fault: retry_without_backoff
         supervisor("strict", child(Clerk), intensity=0),  # fault: nothing_restarted

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -12,6 +13,7 @@ from rich.console import Console
 from regrow import (
     Actor,
     Backoff,
+    Heartbeat,
     Mailbox,
     Supervisor,
     child,
@@ -212,6 +214,14 @@ def test_a_large_tree_shows_its_upper_levels() -> None:
 def test_all_of_a_large_tree() -> None:
     lines = drawn(supervisor("top", *[group(f"g{n}", 50) for n in range(20)]), None)
     assert (len(lines), lines[-1]) == (1022, "1,021 places")
+
+
+def test_a_heartbeat_is_told() -> None:
+    asked = child(Worker, heartbeat=Heartbeat(every=10, timeout=2.5, misses=3))
+    tree = supervisor("top", asked)
+    assert drawn(tree)[2] == "      heartbeat every 10 s, 2.5 s to answer, 3 misses"
+    places: Any = as_data(tree)["places"]
+    assert places[1]["heartbeat"] == {"every": 10, "timeout": 2.5, "misses": 3}
 
 
 def test_many_refs_are_cut_too() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, frozen
+from attrs import define
 from hypothesis import given, settings, strategies as st
 
 from regrow import (
@@ -19,6 +19,7 @@ from regrow import (
     AnySpec,
     Backoff,
     Finding,
+    Heartbeat,
     Mailbox,
     Ref,
     SpecError,
@@ -176,25 +177,11 @@ def test_what_never_gives_up_is_no_failure_for_those_above(
     assert found(supervisor("mid", low)) == [f"{path} {code}"]
 
 
-@frozen
-class Beat:
-    """Stands for a heartbeat."""
-
-    every: float = 10
-    timeout: float = 5
-    misses: int = 3
-
-
-@frozen(eq=False, kw_only=True)
-class Beating(SupervisorSpec):
-    """Any spec with a heartbeat; only what the core has is used."""
-
-    heartbeat: Beat | None = None
-
-
-def beating(**options: Any) -> SupervisorSpec:
+def beating(**options: Any) -> Supervisor:
     limit = {key: options.pop(key) for key in ("intensity", "period") if key in options}
-    return sup(Beating(name="a", heartbeat=Beat(), max_children=1, **options), **limit)
+    return supervisor(
+        "top", worker("a", heartbeat=Heartbeat(10, 5, 3), **options), **limit
+    )
 
 
 @pytest.mark.parametrize(
@@ -218,9 +205,14 @@ def test_hangs_that_are_found_too_slowly(options: dict[str, Any], hangs: bool) -
 
 @pytest.mark.parametrize(
     ("heartbeat", "seconds"),
-    [(Beat(), 35), (Beat(misses=1), 15), (Beat(5, 8, 2), 21), (Beat(5, 8, 1), 13)],
+    [
+        (Heartbeat(10, 5, 3), 35),
+        (Heartbeat(10, 5), 15),
+        (Heartbeat(5, 8, 2), 21),
+        (Heartbeat(5, 8), 13),
+    ],
 )
-def test_when_a_hang_is_found(heartbeat: Beat, seconds: float) -> None:
+def test_when_a_hang_is_found(heartbeat: Heartbeat, seconds: float) -> None:
     assert _time_to_hang(heartbeat) == seconds
 
 

@@ -40,6 +40,7 @@ limit_never_reached     shop/limits/street         Write a period of 138 or more
 attempts_never_counted  shop/limits/front          Write the seconds of uptime
 restarts_spin           shop/limits/back           Write an initial above 0
 unused_backoff          shop/limits/side           Leave backoff out
+hang_never_escalates    shop/limits/sleepy         Write a period of 105 or more
 retry_without_backoff   shop/limits/connect        Give it a backoff
 nothing_restarted       shop/limits/strict         Write an intensity of 1 or more
 restart_amplification   shop/limits/patient        Lower intensity on the way
@@ -49,8 +50,8 @@ shutdown_cut_short      shop/ends/quick            Leave shutdown of the supervi
 no_significant_child    shop/ends/day              Write significant=True
 never_ends              shop/ends/week/night       Give it auto_shutdown
 """
-# A tree with the first does not run.
-NOT_PLANTED = {"unknown_ref", "hang_never_escalates"}
+# A tree with this one does not run.
+NOT_PLANTED = {"unknown_ref"}
 
 
 def planted() -> Iterator[tuple[str, str, str]]:

@@ -10,8 +10,10 @@ from regrow import (
     Actor,
     ActorCrashedError,
     Backoff,
+    Heartbeat,
     RestartLimitExceededError,
     Supervisor,
+    Tree,
     UnboundRefError,
     check,
     child,
@@ -74,6 +76,46 @@ async def test_attempts_that_are_never_counted() -> None:
     with pytest.raises(RestartLimitExceededError):
         async with open_tree(back(healthy)) as tree:
             await tree.wait_stopped()
+
+
+class Sleeper(Actor):
+    async def sleep(self) -> None:
+        await trio.sleep_forever()
+
+
+def sleepy(period: float) -> Supervisor:
+    heartbeat = Heartbeat(every=3, timeout=1, misses=2)
+    return supervisor("shop", child(Sleeper, heartbeat=heartbeat), period=period)
+
+
+async def hang(tree: Tree) -> None:
+    """Put it to sleep as soon as it is up, again and again."""
+    sleeper = tree.ref("shop/sleeper", Sleeper)
+    while True:
+        try:
+            await sleeper.call(Sleeper.sleep)
+        except ActorCrashedError:
+            continue
+
+
+@virtual
+async def test_hangs_that_are_never_judged() -> None:
+    [advice] = check(sleepy(20.9))
+    assert advice.remedy.startswith("Write a period of 21 or more")
+    with trio.move_on_after(1000) as scope:
+        async with open_tree(sleepy(20.9)) as tree:
+            await hang(tree)
+    assert scope.cancelled_caught
+
+
+@virtual
+async def test_hangs_that_come_often_enough() -> None:
+    assert check(sleepy(21)) == ()
+    began = trio.current_time()
+    with pytest.raises(RestartLimitExceededError):
+        async with open_tree(sleepy(21)) as tree:
+            await hang(tree)
+    assert trio.current_time() - began == 28
 
 
 class Store(Actor):

@@ -9,6 +9,7 @@ from attrs import field, frozen
 from regrow.errors import Finding
 
 from .backoff import Backoff
+from .heartbeat import Heartbeat
 
 __all__ = [
     "AutoShutdown",
@@ -62,6 +63,7 @@ class Traits:
         args: What its factory is called with; late refs in it are replaced.
         preset: What the partials around the factory add; that is passed as it is.
         mailbox: Of an actor.
+        heartbeat: Of an actor, if it has one.
         lifespan: Whether it is known to have a lifespan of its own.
         start_fails: Whether its own start can fail. A service that is up as soon as it is
             called cannot; for a supervisor it depends on its children.
@@ -71,6 +73,7 @@ class Traits:
     args: tuple[object, ...] = ()
     preset: tuple[object, ...] = ()
     mailbox: Mailbox | None = None
+    heartbeat: Heartbeat | None = None
     lifespan: bool = False
     start_fails: bool = True
 

@@ -75,6 +75,7 @@ class ActorSpec(ChildSpec, Generic[A_co]):
             self.args,
             given(self.factory),
             self.mailbox,
+            self.heartbeat,
             lifespan=known.lifespan is not Actor.lifespan,
         )
 

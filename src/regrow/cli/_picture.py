@@ -14,7 +14,6 @@ from rich.tree import Tree as Drawing
 from regrow._core.advice.model import (
     Node,
     amount,
-    heartbeat_of,
     listed,
     nodes_of,
     printable,
@@ -141,7 +140,7 @@ def _options(node: Node) -> Iterator[str]:
 
 
 def _more(node: Node, wires: Wires, *, whole: bool) -> Iterator[str]:
-    backoff, heartbeat = node.spec.backoff, heartbeat_of(node.spec)
+    backoff, heartbeat = node.spec.backoff, node.traits.heartbeat
     if backoff is not None:
         yield _backoff(backoff)
     if heartbeat is not None:
@@ -188,7 +187,7 @@ def as_data(tree: SupervisorSpec) -> dict[str, object]:
 
 def _place(node: Node, wires: Wires, held_by: list[str]) -> dict[str, object]:
     spec, own = node.spec, node.supervisor
-    heartbeat = heartbeat_of(spec)
+    heartbeat = node.traits.heartbeat
     place: dict[str, object] = {
         "path": node.path,
         "parent": None if node.parent is None else node.parent.path,

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from regrow._core.backoff import Backoff
+from regrow._core.heartbeat import Heartbeat
 
 from .figures import ENDLESS, unreachable
-from .model import HeartbeatLike, Node, Said, amount, heartbeat_of, listed, seconds
+from .model import Node, Said, amount, listed, seconds
 from .survey import Survey
 
 __all__ = [
@@ -54,7 +55,7 @@ def limit_never_reached(survey: Survey, node: Node) -> Iterator[Said]:
 def hang_never_escalates(survey: Survey, node: Node) -> Iterator[Said]:
     """A heartbeat that is slower than the limit that should count what it finds."""
     del survey
-    above, heartbeat = node.above, heartbeat_of(node.spec)
+    above, heartbeat = node.above, node.traits.heartbeat
     if above is None or heartbeat is None or node.spec.restart == "temporary":
         return
     pace = _time_to_hang(heartbeat)
@@ -75,7 +76,7 @@ def hang_never_escalates(survey: Survey, node: Node) -> Iterator[Said]:
         )
 
 
-def _time_to_hang(heartbeat: HeartbeatLike) -> float:
+def _time_to_hang(heartbeat: Heartbeat) -> float:
     """Give the seconds from being up until it is found hanging, if it hangs all the time.
 
     The first question comes after `every`, the next ones at that pace, but not while one

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, Protocol
+from typing import Literal
 
 from attrs import define, field, frozen
 
@@ -12,12 +12,10 @@ from regrow.errors import Finding
 
 __all__ = [
     "Advice",
-    "HeartbeatLike",
     "Node",
     "Said",
     "Severity",
     "amount",
-    "heartbeat_of",
     "listed",
     "nodes_of",
     "printable",
@@ -121,23 +119,6 @@ def nodes_of(root: ChildSpec) -> list[Node]:
                     path, child, child.traits(), node, position, node.depth + 1
                 )
                 ahead.append(below)
-    return found
-
-
-class HeartbeatLike(Protocol):
-    """What the checks read of a heartbeat."""
-
-    @property
-    def every(self) -> float: ...
-    @property
-    def timeout(self) -> float: ...
-    @property
-    def misses(self) -> int: ...
-
-
-def heartbeat_of(spec: ChildSpec) -> HeartbeatLike | None:
-    """Give the heartbeat that *spec* declares."""
-    found: HeartbeatLike | None = getattr(spec, "heartbeat", None)
     return found
 
 
