@@ -19,6 +19,7 @@ from regrow import (
     Heartbeat,
     Mailbox,
     NotAnActorError,
+    Ref,
     RegrowError,
     SpecError,
     StartFailedError,
@@ -644,6 +645,28 @@ async def test_refs_that_lead_out_of_the_tree_are_all_found_before_anything_star
         ),
     ]
     assert story.events == []
+
+
+@virtual
+async def test_an_argument_may_hold_itself() -> None:
+    account = child(Account)
+    endless: list[object] = [account.ref]
+    endless.append(endless)
+    table: dict[str, object] = {"all": endless}
+    table["self"] = table
+    wired: Any = child
+    spec = supervisor("root", account, wired(Given, table, name="given"))
+    async with open_tree(spec) as tree:
+        ref = await tree.ref("root/given", Given).call(Given.first)
+        assert ref == tree[account]
+
+
+class Given(Actor):
+    def __init__(self, table: dict[str, list[Ref[Account]]]) -> None:
+        self.table = table
+
+    def first(self) -> Ref[Account]:
+        return self.table["all"][0]
 
 
 @virtual

@@ -186,14 +186,23 @@ def unknown(path: str, target: ChildSpec) -> Finding:
     )
 
 
-def late_refs(value: object) -> Iterator[Late]:
-    """Give the late refs in *value*: itself, or inside lists, tuples and dicts."""
+def late_refs(value: object, inside: frozenset[int] = frozenset()) -> Iterator[Late]:
+    """Give the late refs in *value*: itself, or inside lists, tuples and dicts.
+
+    Args:
+        value: Where to look.
+        inside: Identities of the containers that *value* is in: one may hold itself.
+    """
+    if id(value) in inside:
+        return
     if isinstance(value, Late):
         if value.spec is not None:
             yield value
     elif isinstance(value, list | tuple):
+        within = inside | {id(cast("object", value))}
         for item in cast("Iterable[object]", value):
-            yield from late_refs(item)
+            yield from late_refs(item, within)
     elif isinstance(value, dict):
+        within = inside | {id(cast("object", value))}
         for item in cast("dict[object, object]", value).values():
-            yield from late_refs(item)
+            yield from late_refs(item, within)

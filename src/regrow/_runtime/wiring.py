@@ -79,31 +79,42 @@ def live_args(place: Place, args: tuple[object, ...]) -> tuple[object, ...]:
     return place.args
 
 
-def _live(value: object, host: Host) -> object:
-    """Replace late refs in *value*; whatever holds none is passed on as it is."""
+def _live(value: object, host: Host, inside: frozenset[int] = frozenset()) -> object:
+    """Replace late refs in *value*; whatever holds none is passed on as it is.
+
+    What holds itself, as *inside* tells, is there as it was given.
+    """
+    if not isinstance(value, tuple | list | dict):
+        return _live_ref(value, host)
+    if id(cast("object", value)) in inside:
+        return cast("object", value)
+    inside |= {id(cast("object", value))}
     if isinstance(value, tuple):
         items = cast("tuple[object, ...]", value)
-        made = tuple(_live(item, host) for item in items)
+        made = tuple(_live(item, host, inside) for item in items)
         if all(a is b for a, b in zip(made, items, strict=True)):
             return items
         make = getattr(type(items), "_make", type(items))  # a named tuple's own
         return cast("object", make(made))
     if isinstance(value, list):
         members = cast("list[object]", value)
-        changed = [_live(item, host) for item in members]
+        changed = [_live(item, host, inside) for item in members]
         if all(a is b for a, b in zip(changed, members, strict=True)):
             return members
         copied = copy(members)
         copied[:] = changed
         return copied
-    if isinstance(value, dict):
-        table = cast("dict[object, object]", value)
-        new = {key: _live(item, host) for key, item in table.items()}
-        if all(new[key] is table[key] for key in table):
-            return table
-        renewed = copy(table)
-        renewed.update(new)
-        return renewed
+    table = cast("dict[object, object]", value)
+    new = {key: _live(item, host, inside) for key, item in table.items()}
+    if all(new[key] is table[key] for key in table):
+        return table
+    renewed = copy(table)
+    renewed.update(new)
+    return renewed
+
+
+def _live_ref(value: object, host: Host) -> object:
+    """Give the live ref for a late one, and anything else as it is."""
     if isinstance(value, Late) and value.spec is not None:
         place = host.by_spec.get(id(value.spec))
         if place is None:  # it has gone while the request to start this one was in line
