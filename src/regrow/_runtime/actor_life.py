@@ -326,7 +326,7 @@ class ActorLife(AnsweringLife):
     def hang(self, error: HeartbeatMissedError) -> None:
         """It does not answer: cut it off, and let its end be a crash of *error* (D7)."""
         if not self.killed and not self.over:
-            self.hung = error
+            self.hung: HeartbeatMissedError | None = error
             self._time_is_up()
 
     def judge(self, error: BaseException | None, *, cut: bool, busy: float) -> Exit:
@@ -370,4 +370,5 @@ class ActorLife(AnsweringLife):
         """It is over, as of every life; and the actor is let go."""
         super().end(error, cut=cut, busy=busy)
         # The actor knows its life: without this the two would wait for the garbage collector.
-        self.actor = self._lifespan = None
+        self.actor: object = None
+        self._lifespan = None
