@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .snapshot import PlaceSnapshot
     from .specs import ActorSpec, AnyRef, AnySpec, Dynamic, ServiceSpec, Supervisor
 
-__all__ = ["Tree"]
+__all__ = ["Tree", "running_of"]
 
 A = TypeVar("A", bound="Actor")
 
@@ -224,3 +224,9 @@ class Tree:
     async def wait_stopped(self) -> None:
         """Return when no task of the tree is left; whether it failed shows elsewhere."""
         await self._running.over.wait()
+
+
+def running_of(tree: Tree) -> Running:
+    """Give the run that *tree* is the handle of, to what looks into trees."""
+    # It stands here because it has no public name.
+    return tree._running  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

@@ -1,0 +1,321 @@
+"""What a view shows of a tree: the rows that are to be seen, and no others.
+
+A frame of a view has some fifty rows, a tree may have 100,000 places. In the order of the
+tree the rows are found by walking past what is not shown; only how much there is to walk
+past, the totals, a filter and a sort need a look at all places. That is a `Survey`: it is
+kept until a new one costs less than a twentieth of the program's time.
+"""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from regrow._runtime.place import Place, SupervisorPlace
+from regrow._runtime.snapshot import shallow
+from regrow._runtime.stuck import frames_of, stack_of
+from regrow._runtime.tree import running_of
+from regrow.errors import PlaceNotFoundError
+
+from ._survey import Order, Sort, Survey
+from ._wire import event_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from regrow._core.health import HealthStatus
+    from regrow._core.snapshot import PlaceKind, PlaceStatus
+    from regrow._runtime.tree import Tree
+
+__all__ = ["Details", "Page", "Query", "Row", "Rows"]
+
+REST = 20  # after a survey of t seconds there is no new one for so many times t
+ORDERS = 8  # filters and sorts that are kept at once
+EVENTS = 50  # of a place's history
+TEXT = 10_000  # characters of a failure's text
+LINES = 500  # of a stack
+
+
+@frozen
+class Query:
+    """Which rows are wanted.
+
+    Attributes:
+        offset: How many rows come before them.
+        limit: How many, at most.
+        folded: Paths of supervisors below which nothing is shown, in the order of the tree
+            and without a filter; a filter and a sort look everywhere.
+        filter: What the path must contain, whatever its case.
+        sort: `tree` is the order of starts; else most `restarts` first, most waiting
+            messages (`mailbox`) first, or shortest `uptime` first.
+    """
+
+    offset: int = 0
+    limit: int = 50
+    folded: frozenset[str] = frozenset()
+    filter: str = ""
+    sort: Sort = "tree"
+
+
+@frozen
+class Row:
+    """One place, as a view shows it.
+
+    Attributes:
+        path: From the root.
+        name: Its last part.
+        depth: How many supervisors are above it.
+        kind: `actor`, `service`, `supervisor` or `dynamic`.
+        status: As in a snapshot.
+        incarnation: Number of the latest one.
+        restarts: Incarnations that came up after the first.
+        uptime: Seconds since the latest one was up; `None` if it is not.
+        waiting: Messages in the mailbox.
+        capacity: Messages that it holds; 0 where there is none, `math.inf` without a bound.
+        handling: The message in hand, if there is one.
+        children: How many children it has.
+        folded: Whether those are hidden.
+    """
+
+    path: str
+    name: str
+    depth: int
+    kind: PlaceKind
+    status: PlaceStatus
+    incarnation: int
+    restarts: int
+    uptime: float | None
+    waiting: int
+    capacity: float
+    handling: str | None
+    children: int
+    folded: bool
+
+
+@frozen
+class Page:
+    """The rows that were asked for, as they are now, and what there is in all.
+
+    What is not a row may be older: it comes from the latest look at all places.
+
+    Attributes:
+        rows: The rows.
+        total: How many there are without offset and limit.
+        offset: How many come before the first.
+        at: Seconds on the run's clock.
+        places: How many places the tree has.
+        restarts: How many restarts they had in all.
+        health: `ok`, `degraded` or `failing`.
+        pending: Whether a filter or a sort is so new that its rows are still to be found:
+            there are none yet. `Rows.due` tells when to ask again.
+    """
+
+    rows: tuple[Row, ...]
+    total: int
+    offset: int
+    at: float
+    places: int
+    restarts: int
+    health: HealthStatus
+    pending: bool = False
+
+
+@frozen
+class Details:
+    """One place, looked at closely.
+
+    Attributes:
+        row: Its row.
+        history: What has happened there, as JSON; the newest last, 50 at most.
+        failure: The text and the traceback of its last failure, if it had one.
+        stack: Where its task waits, as lines `file:line in name`.
+    """
+
+    row: Row
+    history: tuple[dict[str, object], ...]
+    failure: str | None
+    stack: tuple[str, ...]
+
+
+class Rows:
+    """The rows of one tree, for as many views as there are.
+
+    Args:
+        tree: The tree.
+        clock: Seconds, for measuring what a survey costs.
+    """
+
+    def __init__(
+        self, tree: Tree, *, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._tree = tree
+        self._root = running_of(tree).root
+        self._clock = clock
+        self._survey: Survey | None = None
+        self._health: HealthStatus = "ok"
+        self._free_at = 0.0
+        self._asked: dict[Order, None] = {}
+
+    def due(self) -> float:
+        """Give the seconds until a call of `page` may look at all places again."""
+        if self._survey is None:
+            return 0.0
+        return max(0.0, self._free_at - self._clock())
+
+    def page(self, query: Query) -> Page:
+        """Give the rows of *query*; it costs O(limit), now and then O(places)."""
+        in_tree_order = query.sort == "tree" and not query.filter
+        order = (query.filter, query.sort)
+        if not in_tree_order:
+            self._asked.pop(order, None)
+            self._asked[order] = None  # the last, now
+            if len(self._asked) > ORDERS:
+                del self._asked[next(iter(self._asked))]
+        survey = self._latest()
+        pending = False
+        if in_tree_order:
+            walk = _Walk(query, survey)
+            walk.enter(self._root, 0)
+            rows, total = walk.rows, walk.total(self._root)
+        else:
+            paths = survey.orders.get(order)
+            pending = paths is None
+            rows, total = self._at(paths or [], query), len(paths or ())
+        return Page(
+            rows=tuple(rows),
+            total=total,
+            offset=query.offset,
+            at=self._root.host.now(),
+            places=survey.places,
+            restarts=survey.restarts,
+            health=self._health,
+            pending=pending,
+        )
+
+    def _latest(self) -> Survey:
+        """Give the survey; a new one if there may be one."""
+        survey = self._survey
+        if survey is not None and self._clock() < self._free_at:
+            return survey
+        begun_at = self._clock()
+        survey = self._survey = Survey(self._root, self._asked)
+        self._asked = {}
+        self._health = self._tree.health().status
+        now = self._clock()
+        self._free_at = now + REST * (now - begun_at)
+        return survey
+
+    def _at(self, paths: list[str], query: Query) -> list[Row]:
+        found = [
+            self._root.host.find(path)
+            for path in paths[query.offset : query.offset + query.limit]
+        ]
+        return [
+            row_of(place, place.path.count("/"), query.folded)
+            for place in found
+            if place is not None  # it has gone since
+        ]
+
+    def details(self, path: str) -> Details:
+        """Give what is known of the place at *path*.
+
+        Raises:
+            PlaceNotFoundError: There is no such place.
+        """
+        place = self._root.host.find(path)
+        if place is None:
+            text = f"nothing stands at {path!r} in the tree {self._root.path!r}."
+            raise PlaceNotFoundError(path, text)
+        own = [event for event in self._tree.history if event.path == path]
+        failure = shallow(place).last_failure
+        return Details(
+            row=row_of(place, path.count("/"), frozenset()),
+            history=tuple(event_json(event) for event in own[-EVENTS:]),
+            # What it failed of in the end is at the end.
+            failure=None if failure is None else failure.traceback[-TEXT:],
+            stack=tuple(islice(_stack(place), LINES)),
+        )
+
+
+class _Walk:
+    """A walk in the order of the tree, past what comes before the rows."""
+
+    def __init__(self, query: Query, survey: Survey) -> None:
+        self._skip = query.offset
+        self._limit = query.limit
+        self._folded = query.folded
+        self._survey = survey
+        self._hidden = survey.hidden(query.folded)
+        self.rows: list[Row] = []
+
+    def total(self, place: Place) -> int:
+        """Give how many rows *place* and what is below it have."""
+        if place.path in self._folded or not isinstance(place, SupervisorPlace):
+            return 1
+        size = self._survey.sizes.get(place.path, 1)
+        return size - self._hidden.get(place.path, 0)
+
+    def enter(self, place: Place, depth: int) -> None:
+        """Go over *place* and what is below it, until the rows are found."""
+        if self._skip:
+            self._skip -= 1
+        elif len(self.rows) < self._limit:
+            self.rows.append(row_of(place, depth, self._folded))
+        if isinstance(place, SupervisorPlace) and place.path not in self._folded:
+            for child in self._from_first(place):
+                if len(self.rows) >= self._limit:
+                    return
+                self.enter(child, depth + 1)
+
+    def _from_first(self, place: SupervisorPlace) -> Iterable[Place]:
+        """Give the children from the one on that is to be entered."""
+        children = place.children.values()
+        skip = self._skip
+        if not skip:
+            return children
+        if place.path in self._survey.flat:  # past all those at once
+            self._skip = max(0, skip - len(children))
+            return islice(children, skip, None)
+        return self._past(children)
+
+    def _past(self, children: Iterable[Place]) -> Iterable[Place]:
+        for child in children:
+            if self._skip:
+                size = self.total(child)
+                if size <= self._skip:
+                    self._skip -= size
+                    continue
+            yield child
+
+
+def row_of(place: Place, depth: int, folded: frozenset[str]) -> Row:
+    """Give the row of *place*."""
+    seen = shallow(place)
+    children = len(place.children) if isinstance(place, SupervisorPlace) else 0
+    return Row(
+        path=seen.path,
+        name=seen.name,
+        depth=depth,
+        kind=seen.kind,
+        status=seen.status,
+        incarnation=seen.incarnation,
+        restarts=seen.restarts,
+        uptime=seen.uptime,
+        waiting=seen.waiting,
+        capacity=seen.capacity,
+        handling=seen.handling,
+        children=children,
+        folded=children > 0 and seen.path in folded,
+    )
+
+
+def _stack(place: Place) -> Iterable[str]:
+    """Give where its task waits; of a supervisor, not where those below it do."""
+    task = None if place.life is None else place.life.task
+    if task is None:
+        return ()
+    supervisor = isinstance(place, SupervisorPlace)
+    return frames_of(task) if supervisor else stack_of(task)
