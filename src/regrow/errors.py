@@ -25,7 +25,8 @@
     ├── UnboundRefError                    a late ref used outside a running tree
     ├── PlaceNotFoundError (LookupError)   no such path in the tree
     ├── NotRunningError                    no incarnation is there just now
-    └── NotInTreeError (RuntimeError)      only a child of a tree can do this
+    ├── NotInTreeError (RuntimeError)      only a child of a tree can do this
+    └── ControlSocketError (OSError)       no control socket can be had at that path
 
 A message says what happened, where in the tree, and what to do. The fields it is built
 from are attributes. Nothing of regrow is imported here.
@@ -45,6 +46,7 @@ __all__ = [
     "ChildExistsError",
     "ChildForgottenError",
     "ChildNotFoundError",
+    "ControlSocketError",
     "Failure",
     "Finding",
     "HeartbeatMissedError",
@@ -627,3 +629,17 @@ class NotRunningError(RegrowError):
 
 class NotInTreeError(RegrowError, RuntimeError):
     """Only a child of a running tree can do this."""
+
+
+class ControlSocketError(RegrowError, OSError):
+    """A control socket cannot be made at a path, or nobody answers there.
+
+    Attributes:
+        path: The path.
+        text: Why not, and what to do.
+    """
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.text = text
+        super().__init__(f"control socket {path!r}: {text}.")

@@ -294,6 +294,12 @@ async def _() -> None:
     await in_tree(body)
 
 
+@error("ControlSocketError")
+async def _() -> None:
+    async with open_tree(supervisor("app"), control="no/such/folder/s"):
+        raise AssertionError
+
+
 @error("NotInTreeError")
 async def _() -> None:
     Worker().stop()

@@ -255,6 +255,7 @@ async def opening(spec: Supervisor, account: ActorSpec[Account]) -> None:
     open_tree(account)  # E
     open_tree(Account)  # E
     open_tree(spec, observers=print)  # E
+    open_tree(spec, control=1)  # E
     open_tree(spec, random=1)  # E
     open_tree(spec, shutdown="1")  # E
     open_tree(spec, watchdog="1")  # E

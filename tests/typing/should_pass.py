@@ -462,6 +462,7 @@ async def opening(spec: Supervisor) -> None:
         served: Tree = await nursery.start(serve_tree, spec)
         await served.wait_stopped()
         await nursery.start(partial(serve_tree, observers=(observe,)), spec)
+        await nursery.start(partial(serve_tree, control=Path("control")), spec)
         nursery.start_soon(run_tree, spec)
     trio.run(run_tree, spec)
 

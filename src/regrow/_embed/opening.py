@@ -23,15 +23,19 @@ from regrow._runtime.tree import Tree
 from regrow._runtime.watchdog import Watchdog
 from regrow.errors import CallError, Finding, StartCancelledError
 
+from .controlled import control_server, control_socket
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
     from random import Random
     from types import TracebackType
 
     from regrow._core.events import Event
     from regrow._runtime.life import Life
     from regrow._runtime.specs import Dynamic, Supervisor
+    from regrow.observe._socket import ControlSocket
 
 __all__ = ["open_tree"]
 
@@ -58,9 +62,14 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         watchdog: Seconds for which code that does not await may keep the event loop from
             going on; longer is written to the log at once, by a thread, with the place
             whose code it is and its stack. In real time. No thread unless given.
+        control: Where a Unix socket is to be, through which the tree can be looked at and
+            steered by its own user and root; `docs/control.md` has its protocol. It serves
+            from before the first child is started until the tree has ended.
 
     Raises:
         SpecError: The tree is declared wrongly; nothing was started.
+        ControlSocketError: When entered: there cannot be a control socket at that path;
+            nothing was started.
         StartFailedError: When entered: a child did not come up; those before it were
             stopped in reverse order. Its cause is the child's own exception.
         RestartLimitExceededError: When left: the root gave up.
@@ -75,6 +84,7 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         random: Random | None = None,
         restart_rate: float = math.inf,
         watchdog: float | None = None,
+        control: str | Path | None = None,
     ) -> None:
         refuse(_check_root(spec, shutdown, restart_rate, watchdog))
         self._spec = cast("SupervisorSpec", spec)
@@ -84,6 +94,8 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         self._restart_rate = restart_rate
         self._limit = watchdog
         self._watchdog: Watchdog | None = None
+        self._control = control
+        self._socket: ControlSocket | None = None
         self._body = trio.CancelScope()
         self._running: Running | None = None
         self._nursery: AbstractAsyncContextManager[trio.Nursery] | None = None
@@ -97,6 +109,8 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
             message = "this open_tree was entered before: make a new one for each run"
             raise RuntimeError(message)
         await trio.lowlevel.checkpoint_if_cancelled()  # then nothing is started
+        if self._control is not None:
+            self._socket = control_socket(self._control)
         running = self._running = Running(
             self._spec,
             self._observers,
@@ -109,6 +123,8 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         if self._limit is not None:
             self._watchdog = Watchdog(running.host, self._limit)
             self._watchdog.start()
+        if self._socket is not None:
+            running.beside = (control_server(self._socket, Tree(running)),)
         # Strict, whatever the run wants: a group says that it came from here.
         self._nursery = trio.open_nursery(strict_exception_groups=True)
         nursery = await self._nursery.__aenter__()
@@ -184,6 +200,8 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
                 self._owner.unshield(self)
             if self._watchdog is not None:
                 self._watchdog.stop()
+            if self._socket is not None:  # if it was never served
+                self._socket.close()
         return None
 
 

@@ -15,6 +15,7 @@ from .opening import open_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
     from random import Random
 
     from regrow._core.events import Event
@@ -33,6 +34,7 @@ async def serve_tree(
     random: Random | None = None,
     restart_rate: float = math.inf,
     watchdog: float | None = None,
+    control: str | Path | None = None,
     task_status: trio.TaskStatus[Tree] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run a tree as a task: `tree = await nursery.start(serve_tree, spec)`.
@@ -46,10 +48,12 @@ async def serve_tree(
         random: As for `open_tree`.
         restart_rate: As for `open_tree`.
         watchdog: As for `open_tree`.
+        control: As for `open_tree`.
         task_status: Gets the `Tree` when every child is up.
 
     Raises:
         SpecError: As for `open_tree`.
+        ControlSocketError: As for `open_tree`.
         StartFailedError: A child did not come up.
         RestartLimitExceededError: The root gave up.
     """
@@ -60,6 +64,7 @@ async def serve_tree(
         random=random,
         restart_rate=restart_rate,
         watchdog=watchdog,
+        control=control,
     )
     async with opening as tree:
         task_status.started(tree)
@@ -75,6 +80,7 @@ async def run_tree(  # noqa: ASYNC910 - to wait for the tree is one
     random: Random | None = None,
     restart_rate: float = math.inf,
     watchdog: float | None = None,
+    control: str | Path | None = None,
 ) -> None:
     """Run a tree that is the whole program: `trio.run(run_tree, spec)`.
 
@@ -89,9 +95,11 @@ async def run_tree(  # noqa: ASYNC910 - to wait for the tree is one
         random: As for `open_tree`.
         restart_rate: As for `open_tree`.
         watchdog: As for `open_tree`.
+        control: As for `open_tree`.
 
     Raises:
         SpecError: As for `open_tree`.
+        ControlSocketError: As for `open_tree`.
         StartFailedError: A child did not come up.
         RestartLimitExceededError: The root gave up.
     """
@@ -102,6 +110,7 @@ async def run_tree(  # noqa: ASYNC910 - to wait for the tree is one
         random=random,
         restart_rate=restart_rate,
         watchdog=watchdog,
+        control=control,
     )
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         opening.signals = signals

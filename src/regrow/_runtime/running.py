@@ -6,7 +6,7 @@ tree in order. It never raises: what the tree failed of is kept for whoever open
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -28,7 +28,19 @@ if TYPE_CHECKING:
     from .place import SupervisorPlace
     from .requests import Asked
 
-__all__ = ["Running"]
+__all__ = ["Beside", "Running"]
+
+
+class Beside(Protocol):
+    """What runs beside a tree, from before its start until after its end."""
+
+    async def run(self) -> None:
+        """Be a task that is cancelled at the end; nothing else may come out of it."""
+        ...
+
+    async def finish(self) -> None:
+        """Come to an end, soon: the tree's root has ended."""
+        ...
 
 
 class Running:
@@ -39,6 +51,7 @@ class Running:
         root: The place of its root.
         decided: Whether its start has ended, in whatever way.
         was_up: Whether every child was up.
+        beside: What runs beside it.
         over: Whether no task of it is left.
     """
 
@@ -64,6 +77,7 @@ class Running:
         self._error: BaseException | None = None
         self.body = body
         self.was_up: bool = False
+        self.beside: tuple[Beside, ...] = ()
         self._shutdown = shutdown
         self._signals = signals
         self._waiting: list[Asked] = []
@@ -78,6 +92,10 @@ class Running:
                 )
                 if self._signals is not None:
                     nursery.start_soon(self._watch, self._signals)
+                for other in self.beside:
+                    nursery.start_soon(
+                        other.run, name=f"{type(other).__name__} of {self.root.path}"
+                    )
                 life = SupervisorLife(self.root, 1, self._report)
                 life.final = True
                 life.limit_start()
@@ -86,6 +104,8 @@ class Running:
                 if self.host.cut:
                     life.kill()
                 await life.live()
+                for other in self.beside:
+                    await other.finish()
                 nursery.cancel_scope.cancel(reason="the tree is over")
         self.over.set()
         for asked in self._waiting:

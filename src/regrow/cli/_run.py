@@ -9,7 +9,7 @@ from typing import Final
 import trio
 from rich.console import Console
 
-from regrow import RegrowError, SpecError, run_tree
+from regrow import ControlSocketError, RegrowError, SpecError, run_tree
 
 from ._target import BadTargetError, Tree, load_tree
 from ._timeline import Timeline, show_failure
@@ -19,8 +19,13 @@ FAILED: Final = 1
 BAD_USAGE: Final = 2
 
 
-def run_target(target: str) -> int:
-    """Run the tree that *target* names; give the exit code."""
+def run_target(target: str, *, control: str | None = None) -> int:
+    """Run the tree that *target* names; give the exit code.
+
+    Args:
+        target: `MODULE:TREE`.
+        control: Where a control socket is to be, if there is to be one.
+    """
     console = Console(stderr=True)
     try:
         tree = load_tree(target)
@@ -31,18 +36,18 @@ def run_target(target: str) -> int:
         return _refuse(console, f"loading {target} failed")
     # Does nothing if the module has set up logging by itself while it was imported.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    return _run(console, tree)
+    return _run(console, tree, control)
 
 
-def _run(console: Console, tree: Tree) -> int:
+def _run(console: Console, tree: Tree, control: str | None) -> int:
     timeline = Timeline()
 
     async def run() -> None:
-        await run_tree(tree, observers=[timeline])
+        await run_tree(tree, observers=[timeline], control=control)
 
     try:
         trio.run(run)
-    except SpecError as error:
+    except (ControlSocketError, SpecError) as error:
         return _refuse(console, str(error))
     except RegrowError as error:
         show_failure(console, timeline, str(error))

@@ -27,10 +27,15 @@ def add(commands: Commands) -> None:
         help="a supervisor or dynamic spec, or a function without arguments that gives "
         "one; the current folder is searched first",
     )
+    run.add_argument(
+        "--control",
+        metavar="PATH",
+        help="make a control socket there, for regrow ctl",
+    )
     run.set_defaults(start=_start)
 
 
 def _start(options: argparse.Namespace) -> int:
     from regrow.cli._run import run_target
 
-    return run_target(options.target)
+    return run_target(options.target, control=options.control)
