@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Sequence
 from typing import Final
 
 import trio
 from rich.console import Console
 
-from regrow import ControlSocketError, RegrowError, SpecError, run_tree
+from regrow import ControlSocketError, RegrowError, SpecError
+from regrow.observe._terminal import NoTerminalError, Terminal
 
+from ._beside import Beside, run_beside
+from ._live import LiveView
 from ._target import BadTargetError, Tree, load_tree
 from ._timeline import Timeline, show_failure
 
@@ -19,14 +23,21 @@ FAILED: Final = 1
 BAD_USAGE: Final = 2
 
 
-def run_target(target: str, *, control: str | None = None) -> int:
+def run_target(target: str, *, control: str | None = None, live: bool = False) -> int:
     """Run the tree that *target* names; give the exit code.
 
     Args:
         target: `MODULE:TREE`.
         control: Where a control socket is to be, if there is to be one.
+        live: Whether to show it meanwhile.
     """
     console = Console(stderr=True)
+    beside: list[Beside] = []
+    try:
+        if live:
+            beside.append(LiveView(Terminal(), console))
+    except NoTerminalError as error:
+        return _refuse(console, str(error))
     try:
         tree = load_tree(target)
     except (BadTargetError, SpecError) as error:
@@ -36,14 +47,16 @@ def run_target(target: str, *, control: str | None = None) -> int:
         return _refuse(console, f"loading {target} failed")
     # Does nothing if the module has set up logging by itself while it was imported.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    return _run(console, tree, control)
+    return _run(console, tree, control, beside)
 
 
-def _run(console: Console, tree: Tree, control: str | None) -> int:
+def _run(
+    console: Console, tree: Tree, control: str | None, beside: Sequence[Beside]
+) -> int:
     timeline = Timeline()
 
     async def run() -> None:
-        await run_tree(tree, observers=[timeline], control=control)
+        await run_beside(tree, beside, observers=[timeline], control=control)
 
     try:
         trio.run(run)

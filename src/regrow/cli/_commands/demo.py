@@ -67,6 +67,9 @@ def add(commands: Commands) -> None:
     demo.add_argument(
         "--verbose", action="store_true", help="log every crash with its traceback"
     )
+    demo.add_argument(
+        "--live", action="store_true", help="show the tree while it works"
+    )
     demo.set_defaults(start=_start)
 
 
@@ -82,5 +85,6 @@ def _start(options: argparse.Namespace) -> int:
             database=options.database,
             check=options.check,
             verbose=options.verbose,
+            live=options.live,
         )
     )

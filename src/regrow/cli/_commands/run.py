@@ -32,10 +32,15 @@ def add(commands: Commands) -> None:
         metavar="PATH",
         help="make a control socket there, for regrow ctl",
     )
+    run.add_argument(
+        "--live",
+        action="store_true",
+        help="show the tree while it runs; what is printed meanwhile comes afterwards",
+    )
     run.set_defaults(start=_start)
 
 
 def _start(options: argparse.Namespace) -> int:
     from regrow.cli._run import run_target
 
-    return run_target(options.target, control=options.control)
+    return run_target(options.target, control=options.control, live=options.live)

@@ -22,12 +22,13 @@ from rich.logging import RichHandler
 
 from regrow import RegrowError
 from regrow.cli._timeline import Timeline, show_failure
+from regrow.observe._terminal import NoTerminalError, Terminal
 
 from ._job import Finished, Interrupted, Job
 from ._killer import Killer, plan_strikes
 from ._plain import differences, index_plainly
 from ._progress import Progress
-from ._show import say, show_account, show_crashes, showing_progress
+from ._show import say, show_account, show_crashes, showing
 from ._source import Library, standard_library
 from ._store import TABLES, NotAnIndexError, create_store, open_store
 from ._tree import actor_paths
@@ -52,6 +53,7 @@ class Settings:
         database: Where to keep the index; None to throw it away.
         check: Whether to compare it with that of a plain loop.
         verbose: Whether to log every crash.
+        live: Whether to show the tree while it works.
     """
 
     folder: Path | None = None
@@ -61,6 +63,7 @@ class Settings:
     database: Path | None = None
     check: bool = False
     verbose: bool = False
+    live: bool = False
 
 
 def run_demo(settings: Settings) -> int:
@@ -69,6 +72,11 @@ def run_demo(settings: Settings) -> int:
     library = Library(settings.folder) if settings.folder else standard_library()
     if not library.folder.is_dir():
         say(console, f"regrow demo: {library.folder} is no folder")
+        return _BAD_USAGE
+    try:
+        terminal = Terminal() if settings.live else None
+    except NoTerminalError as error:
+        say(console, f"regrow demo: {error}")
         return _BAD_USAGE
     with (
         _sigterm_as_sigint(),
@@ -81,21 +89,25 @@ def run_demo(settings: Settings) -> int:
             say(console, f"regrow demo: cannot make {database}: {error}")
             return _BAD_USAGE
         with _logging(console, verbose=settings.verbose):
-            code = _index(console, settings, library, database)
+            code = _index(console, settings, library, database, terminal)
         if code == _RIGHT and settings.check:
             code = _check(console, library, database, Path(scratch, "plain.sqlite3"))
     return code
 
 
 def _index(
-    console: Console, settings: Settings, library: Library, database: Path
+    console: Console,
+    settings: Settings,
+    library: Library,
+    database: Path,
+    terminal: Terminal | None,
 ) -> int:
     seed = secrets.randbelow(10**6) if settings.seed is None else settings.seed
     strikes = plan_strikes(actor_paths(settings.workers), settings.kills, Random(seed))
     timeline = Timeline()
     kills = f", {settings.kills} kills (seed {seed})" if settings.kills else ""
     say(console, f"indexing {library.folder} with {settings.workers} parsers{kills}")
-    with showing_progress(console) as show:
+    with showing(console, terminal) as (show, beside):
         job = Job(
             library,
             database,
@@ -103,6 +115,7 @@ def _index(
             Progress(show),
             Killer(strikes),
             timeline,
+            beside,
         )
         try:
             end = trio.run(job.run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -69,6 +69,8 @@ class Job:
     progress: Progress
     killer: Killer
     observer: Callable[[Event], None]
+    beside: Sequence[Callable[[Tree], Awaitable[None]]] = ()
+    """What looks at the tree meanwhile."""
     _crashes: Counter[str] = field(factory=Counter[str], init=False)
 
     async def run(self) -> Finished | Interrupted:
@@ -94,6 +96,8 @@ class Job:
                     ends.append(await wait())
                     nursery.cancel_scope.cancel()
 
+                for each in self.beside:
+                    nursery.start_soon(each, tree)
                 nursery.start_soon(keep_first, partial(self._wait_signal, signals))
                 nursery.start_soon(keep_first, partial(self._wait_finished, tree))
         return ends[0]

@@ -12,6 +12,10 @@ from attrs import define
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from regrow.cli._beside import Beside
+from regrow.cli._live import LiveView
+from regrow.observe._terminal import Terminal
+
 from ._progress import Account
 from ._source import printable
 from ._store import Settled
@@ -50,6 +54,45 @@ def showing_progress(console: Console) -> Generator[Callable[[Account], None]]:
                 progress.refresh()
 
         yield show
+
+
+@contextmanager
+def showing(
+    console: Console, terminal: Terminal | None
+) -> Generator[tuple[Callable[[Account], None], tuple[Beside, ...]]]:
+    """Give a function that shows accounts, and what else has to run for that.
+
+    Args:
+        console: Where progress is shown, unless a live view shows it.
+        terminal: Where to show a live view; None for none.
+    """
+    if terminal is None:
+        with showing_progress(console) as show:
+            yield show, ()
+    else:
+        beside = _Beside(terminal, console)
+        yield beside.show, (beside.view,)
+
+
+class _Beside:
+    """The live view with the account at its head, and in lines once it is closed."""
+
+    def __init__(self, terminal: Terminal, console: Console) -> None:
+        self.view = LiveView(terminal, console, self._line)
+        self._lines = _Lines(console)
+        self._account: Account | None = None
+
+    def show(self, account: Account) -> None:
+        self._account = account
+        if not self.view.shown:
+            self._lines(account)
+
+    def _line(self) -> str:
+        account = self._account
+        if account is None:
+            return "looking for files"
+        done = f"{account.settled:,} of {account.found:,} files"
+        return f"indexing: {done}, {account.dead_letters} dead letters"
 
 
 @define
