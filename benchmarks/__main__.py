@@ -19,6 +19,7 @@ from .report import Results
 from .scale import ScaleCurve
 from .sight import Sight
 from .starts import Memory, Snapshot, StartStop
+from .watched import Watched
 from .workload import Line, Scale, Workload, measure
 
 __all__ = ["WORKLOADS", "main"]
@@ -39,6 +40,7 @@ WORKLOADS: tuple[type[Workload], ...] = (
     Storm,
     Import,
     Sight,
+    Watched,
     ScaleCurve,
 )
 

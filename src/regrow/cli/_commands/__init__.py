@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from . import check, ctl, demo, run, show
+from . import check, ctl, demo, run, show, top
 
 if TYPE_CHECKING:
     import argparse
@@ -26,4 +26,5 @@ def add_all(commands: Commands) -> None:
     demo.add(commands)
     check.add(commands)
     show.add(commands)
+    top.add(commands)
     ctl.add(commands)
