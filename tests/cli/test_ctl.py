@@ -222,9 +222,10 @@ def test_an_event_is_a_line() -> None:
         "event": "ChildExited", "path": "a/b", "incarnation": 2, "at": 1.25,
         "reason": "crashed", "error": {"type": "E", "text": "E: no\nway"},
         "told": False, "kind": "worker", "message": "",
+        "time": "2026-03-01T03:12:40.101+01:00",
     }  # fmt: skip
     assert event_line(event) == (
-        r"       1.250  a/b [2]  ChildExited  reason=crashed  error=E: no\nway  told=False"
+        r"03:12:40.101  a/b [2]  ChildExited  reason=crashed  error=E: no\nway  told=False"
     )
 
 

@@ -35,7 +35,7 @@ def timeless(value: Any) -> Any:
     """Give *value* without what no two runs have in common."""
     if isinstance(value, dict):
         return {
-            name: None if name in {"at", "uptime", "pid"} else timeless(each)
+            name: None if name in {"at", "uptime", "pid", "time"} else timeless(each)
             for name, each in value.items()
         }
     return [timeless(each) for each in value] if isinstance(value, list) else value

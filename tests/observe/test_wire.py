@@ -2,11 +2,16 @@
 
 import json
 import math
+from datetime import datetime
+from random import Random
 
 import pytest
+import trio
+from attrs import evolve
 
 from regrow import ChildExited, ChildRestarting, ChildStuck, ExitReason
-from regrow.observe._wire import LONGEST, error_json, event_json, plain
+from regrow._runtime.host import Host
+from regrow.observe._wire import LONGEST, error_json, event_json, plain, timed_json
 
 
 def broken(error: Exception) -> Exception:
@@ -69,3 +74,20 @@ def test_what_json_does_not_know_is_null_or_text() -> None:
     assert plain({"a": 1}) == "{'a': 1}"
     assert plain(["x"] * 1000) == ["x"] * 100
     assert plain(ChildStuck("r", 1, 0.0, 1.0, ("a", "b")).stack) == ["a", "b"]
+
+
+def test_the_time_of_an_event_is_told_by_the_local_clock() -> None:
+    event = ChildRestarting("root/x", 2, 40.0, 1, 0.0, None)
+
+    async def now() -> tuple[float, Host]:
+        host = Host((), Random(), lambda: None, lambda: None, math.inf)
+        return trio.current_time(), host
+
+    at, host = trio.run(now)
+    late = evolve(event, at=at + 90)
+    told = timed_json(late, host)
+    time = datetime.fromisoformat(str(told.pop("time")))
+    assert time.tzinfo is not None
+    assert abs((time - datetime.now().astimezone()).total_seconds() - 90) < 5
+    assert told == event_json(late)
+    assert timed_json(late, host)["time"] == timed_json(late, host)["time"]

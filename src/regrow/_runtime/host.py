@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import trio
@@ -53,6 +54,7 @@ class Host:
     """
 
     __slots__ = (
+        "_began",
         "_observers",
         "_on_stop",
         "_rates",
@@ -86,12 +88,13 @@ class Host:
         self._observers = [*observers]
         self._rates = None if restart_rate == math.inf else RestartRates(restart_rate)
         self._untold: deque[Event] = deque()
+        self.clock: Callable[[], float] = trio.lowlevel.current_clock().current_time
+        self._began = (datetime.now().astimezone(), self.clock())
         self.history: History = History()
         self.streams: list[EventStream] = []
         self.random: Random = random
         self.on_failure: Callable[[], None] = on_failure
         self._on_stop = on_stop
-        self.clock: Callable[[], float] = trio.lowlevel.current_clock().current_time
         self.timers: Timers = Timers()
         self.lives: Lives = lives()
         self.root: SupervisorPlace | None = None
@@ -107,6 +110,15 @@ class Host:
     def now(self) -> float:
         """Seconds on the run's clock."""
         return trio.current_time()
+
+    def wall(self, at: float) -> datetime:
+        """Give the local date and time of *at*, in seconds on the run's clock.
+
+        By one reading of both clocks, so that what happened has one time whenever it is
+        asked for.
+        """
+        then, at_then = self._began
+        return then + timedelta(seconds=at - at_then)
 
     def emit(self, event: Event) -> None:
         """Keep *event*, write it to the log, and tell every observer of it.

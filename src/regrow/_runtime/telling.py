@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from regrow._core import steps
@@ -56,12 +55,12 @@ def _note_timeline(place: Place, error: BaseException) -> None:
     host = place.host
     if isinstance(error, StartFailedError):
         error.timeline = timeline_of(error, place.path, host.history.events())
-    now, wall = host.now(), datetime.now().astimezone()
+    today = host.wall(host.now())
 
     def clock(at: float) -> str:
-        return (wall - timedelta(seconds=now - at)).strftime("%H:%M:%S.%f")[:-3]
+        return f"{host.wall(at):%H:%M:%S.%f}"[:-3]
 
     lines = "".join(f"\n  {line}" for line in timeline_lines(error.timeline, clock))
-    error.add_note(f"what led to it (local time, {wall:%Y-%m-%d %Z}):{lines}")
+    error.add_note(f"what led to it (local time, {today:%Y-%m-%d %Z}):{lines}")
     if isinstance(error, RestartLimitExceededError):
         error.add_note(f"levels passed: {' -> '.join(error.levels)}")

@@ -47,9 +47,9 @@ def row_line(row: Row) -> str:
 def event_line(event: Mapping[str, object]) -> str:
     """Give the line of an event: when, where, what, and what there is to know of it."""
     rest = dict(event)
-    at = rest.pop("at", None)
-    when = f"{at:.3f}" if isinstance(at, int | float) else "?"
-    head = f"{when:>12}  {rest.pop('path', '')} [{rest.pop('incarnation', '')}]"
+    rest.pop("at", None)
+    _, _, clock = str(rest.pop("time", "")).partition("T")
+    head = f"{clock[:12] or '?':>12}  {rest.pop('path', '')} [{rest.pop('incarnation', '')}]"
     parts = [f"{head}  {rest.pop('event', '')}"]
     for name, value in rest.items():
         if value is None or value == "" or name == "kind":

@@ -29,9 +29,10 @@ from ._lines import LARGEST
 from ._protocol import Code, Op, Refusal, Request
 from ._rows import Page, Rows, row_of
 from ._rows_json import details_json, row_json
-from ._wire import event_json
+from ._wire import timed_json
 
 if TYPE_CHECKING:
+    from regrow._core.events import Event
     from regrow._runtime.tree import Tree
 
 __all__ = ["LOOKS", "STEERS", "Answers", "RefusedError", "refusal"]
@@ -109,6 +110,10 @@ class Answers:
         """Give the seconds until pending rows can be found."""
         return self._rows.due()
 
+    def event(self, event: Event) -> dict[str, object]:
+        """Give what is told of *event*."""
+        return timed_json(event, self._root.host)
+
     def _history(self, request: Request) -> list[dict[str, object]]:
         events = self._tree.history
         if request.path:
@@ -116,7 +121,7 @@ class Answers:
         found: list[dict[str, object]] = []
         left = LARGEST - 1000  # bytes, but for what is around them
         for event in reversed(events[-request.limit :]):
-            told = event_json(event)
+            told = self.event(event)
             left -= len(json.dumps(told))
             if left < 0:
                 break

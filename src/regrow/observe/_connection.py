@@ -20,7 +20,6 @@ from ._answers import LOOKS, RefusedError, is_below, refusal
 from ._lines import Lines, answer, begun, ended, refused, told
 from ._protocol import INTERNAL, Code, Op, Refusal, Request, parse
 from ._rows_json import page_json
-from ._wire import event_json
 
 if TYPE_CHECKING:
     from regrow._core.events import Event
@@ -233,7 +232,7 @@ class Connection:
                         continue
                     begun_at = await meter.turn()
                     try:
-                        line = told(request, event_json(event))
+                        line = told(request, self._server.answers.event(event))
                     finally:
                         meter.spent(begun_at)
                     await self.send(line)

@@ -24,7 +24,9 @@ _STYLES = {
 }
 
 # What every event has, or what is told in another way.
-_APART = frozenset({"event", "path", "incarnation", "at", "error", "stack", "kind"})
+_APART = frozenset(
+    {"event", "path", "incarnation", "at", "error", "stack", "kind", "time"}
+)
 
 
 def panel(details: Details, width: int, now: float) -> list[Line]:

@@ -8,6 +8,7 @@ kept until a new one costs less than a twentieth of the program's time.
 
 from __future__ import annotations
 
+import math
 import time
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from regrow._runtime.tree import running_of
 from regrow.errors import PlaceNotFoundError
 
 from ._survey import Order, Sort, Survey
-from ._wire import event_json
+from ._wire import timed_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -145,25 +146,26 @@ class Rows:
 
     Args:
         tree: The tree.
-        clock: Seconds, for measuring what a survey costs.
+        clock: Seconds, for measuring what a survey costs and when there may be a next one.
+            Unless given, the cost is real time, but the wait is of the run's clock: so
+            whoever sleeps for it has waited for it, under a clock that jumps as well.
     """
 
-    def __init__(
-        self, tree: Tree, *, clock: Callable[[], float] = time.perf_counter
-    ) -> None:
+    def __init__(self, tree: Tree, *, clock: Callable[[], float] | None = None) -> None:
         self._tree = tree
         self._root = running_of(tree).root
-        self._clock = clock
+        self._clock: Callable[[], float] = clock or time.perf_counter
+        self._now: Callable[[], float] = clock or self._root.host.now
         self._survey: Survey | None = None
         self._health: HealthStatus = "ok"
-        self._free_at = 0.0
+        self._free_at = -math.inf
         self._asked: dict[Order, None] = {}
 
     def due(self) -> float:
         """Give the seconds until a call of `page` may look at all places again."""
         if self._survey is None:
             return 0.0
-        return max(0.0, self._free_at - self._clock())
+        return max(0.0, self._free_at - self._now())
 
     def page(self, query: Query) -> Page:
         """Give the rows of *query*; it costs O(limit), now and then O(places)."""
@@ -198,14 +200,13 @@ class Rows:
     def _latest(self) -> Survey:
         """Give the survey; a new one if there may be one."""
         survey = self._survey
-        if survey is not None and self._clock() < self._free_at:
+        if survey is not None and self._now() < self._free_at:
             return survey
         begun_at = self._clock()
         survey = self._survey = Survey(self._root, self._asked)
         self._asked = {}
         self._health = self._tree.health().status
-        now = self._clock()
-        self._free_at = now + REST * (now - begun_at)
+        self._free_at = self._now() + REST * (self._clock() - begun_at)
         return survey
 
     def _at(self, paths: list[str], query: Query) -> list[Row]:
@@ -233,7 +234,9 @@ class Rows:
         failure = shallow(place).last_failure
         return Details(
             row=row_of(place, path.count("/"), frozenset()),
-            history=tuple(event_json(event) for event in own[-EVENTS:]),
+            history=tuple(
+                timed_json(event, self._root.host) for event in own[-EVENTS:]
+            ),
             # What it failed of in the end is at the end.
             failure=None if failure is None else failure.traceback[-TEXT:],
             stack=tuple(islice(_stack(place), LINES)),

@@ -15,7 +15,9 @@ from regrow.errors import summary
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["error_json", "event_json", "plain"]
+    from regrow._runtime.host import Host
+
+__all__ = ["error_json", "event_json", "plain", "timed_json"]
 
 LONGEST = 2000  # characters of one text
 MOST = 100  # members of one sequence; a stack has hardly more
@@ -28,6 +30,12 @@ def event_json(event: Event) -> dict[str, object]:
         value = cast("object", getattr(event, field.name))
         found[field.name] = plain(value)
     return found
+
+
+def timed_json(event: Event, host: Host) -> dict[str, object]:
+    """Give *event* of *host* as `event_json` does, and its `time` by the local clock."""
+    time = host.wall(event.at).isoformat(timespec="milliseconds")
+    return {**event_json(event), "time": time}
 
 
 def error_json(error: BaseException) -> dict[str, object]:
