@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from .handlers import Handler
     from .life import Life
 
 __all__ = ["Actor", "Timer", "grace", "has_lifespan", "raises"]
@@ -133,7 +134,8 @@ class Timer:
             message = f"seconds is {seconds!r}: write a number {least}"
             raise ValueError(message)
         self._life = life
-        self._handler = life.actor_place.handler(method)
+        self._method = method
+        self._handler()
         self._args = args
         self._kwargs = kwargs
         self._every = seconds if every else 0.0
@@ -145,11 +147,16 @@ class Timer:
         """Send no more; nothing if it is over."""
         self._life.drop_timer(self)
 
+    def _handler(self) -> Handler:
+        """Look it up anew each time: somebody may follow the messages since."""
+        place = self._life.actor_place
+        return place.handlers.get(self._method) or place.handler(self._method)
+
     def _fire(self) -> None:
         life = self._life
         life.drop_timer(self)
         place = life.actor_place
-        request = Cast(self._handler, self._args, self._kwargs, place)
+        request = Cast(self._handler(), self._args, self._kwargs, place)
         request.life = life.number
         missed = 0
         if self._every:

@@ -70,6 +70,8 @@ class ActorPlace(Place):
         """Learn the class of the actor that the factory has made."""
         self.actor_type = actor_type
         self.handlers = NO_HANDLERS
+        if self.host.followers is not None:
+            self.host.followers.forget(self)
         for request in self.box.waiting():
             request.handler = again(request.handler, self.path, actor_type)
 
@@ -78,15 +80,24 @@ class ActorPlace(Place):
     def handler(self, method: object) -> Handler:
         """Look up how the actor takes *method*; once for each method.
 
+        While somebody follows the messages of the tree, once for each message.
+
         Raises:
             MessageError: It is no message of that actor.
         """
-        found = resolve(self.path, self.actor_type, method)
+        followers = self.host.followers
+        if followers is not None:
+            return followers.handler(self, method)
+        found = self.resolved(method)
         if found.function is not None:
             if self.handlers is NO_HANDLERS:
                 self.handlers = {}
             self.handlers[method] = found
         return found
+
+    def resolved(self, method: object) -> Handler:
+        """Look *method* up, and keep nothing."""
+        return resolve(self.path, self.actor_type, method)
 
     def send(self, request: Request, *, may_wait: bool) -> bool:
         """Take *request*, or put it in line, or refuse it by the mailbox's policy.

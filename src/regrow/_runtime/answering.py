@@ -77,7 +77,7 @@ class AnsweringLife(Life):
         if named and isinstance(error, named):
             self._answer_error(request, error)
             return True
-        if never_began(error):
+        if never_began(error, request.handler.frames):
             self.refuse(request, f"{error}", error)
             return True
         if self.hung is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from regrow.errors import MessageError
 
@@ -26,6 +26,9 @@ class Handler:
         wrong: Why it is no message, if it turned out not to be.
     """
 
+    frames: ClassVar[int] = 1
+    """How many frames a call of `function` has before the method's own."""
+
     __slots__ = ("function", "method", "name", "raises", "wrong")
 
     def __init__(
@@ -40,6 +43,10 @@ class Handler:
         self.function: Callable[..., object] | None = function
         self.raises: tuple[type[Exception], ...] = raises
         self.wrong: str = ""
+
+    def renewed(self, found: Handler) -> Handler:
+        """Give *found*, which was looked up anew, for a message that has this one."""
+        return found
 
 
 def resolve(path: str, actor_type: type | None, method: object) -> Handler:
@@ -83,11 +90,11 @@ def resolve(path: str, actor_type: type | None, method: object) -> Handler:
 def again(handler: Handler, path: str, actor_type: type) -> Handler:
     """Look *handler* up anew, now that the class of the actor is known, or another one."""
     try:
-        return resolve(path, actor_type, handler.method)
+        found = resolve(path, actor_type, handler.method)
     except MessageError as error:
         found = Handler(handler.method, handler.name, None, ())
         found.wrong = error.text
-        return found
+    return handler.renewed(found)
 
 
 def _no_message(method: object) -> str:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from regrow._core.events import Event
 
+    from .following import Followers
     from .place import Place, SupervisorPlace
-    from .stream import EventStream
+    from .stream import Reader
     from .supervisor import SupervisorLife
 
 __all__ = ["Host"]
@@ -46,6 +47,7 @@ class Host:
         cut: Whether it was killed.
         over: Whether it has ended; its places are closed then, but are still to be found.
         fatal: What no supervisor may handle, such as `KeyboardInterrupt`.
+        followers: Those who follow every message, if anybody does.
         casts: How many casts were sent, for fairness.
         clock: What `now` reads; called where every call counts.
         history: The last things that happened.
@@ -64,6 +66,7 @@ class Host:
         "clock",
         "cut",
         "fatal",
+        "followers",
         "history",
         "lives",
         "on_failure",
@@ -91,7 +94,7 @@ class Host:
         self.clock: Callable[[], float] = trio.lowlevel.current_clock().current_time
         self._began = (datetime.now().astimezone(), self.clock())
         self.history: History = History()
-        self.streams: list[EventStream] = []
+        self.streams: list[Reader] = []
         self.random: Random = random
         self.on_failure: Callable[[], None] = on_failure
         self._on_stop = on_stop
@@ -104,6 +107,7 @@ class Host:
         self.cut: bool = False
         self.over: bool = False
         self.fatal: BaseException | None = None
+        self.followers: Followers | None = None
         self.casts: int = 0
         self.tickets: int = 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
@@ -14,7 +14,19 @@ if TYPE_CHECKING:
 
     from .host import Host
 
-__all__ = ["EventStream"]
+__all__ = ["EventStream", "Reader"]
+
+
+class Reader(Protocol):
+    """One who is told of events as they come; it must not raise, and not wait."""
+
+    def push(self, event: Event) -> None:
+        """Take *event* in."""
+        ...
+
+    def end(self) -> None:
+        """There will be no more."""
+        ...
 
 
 class EventStream(trio.abc.ReceiveChannel[Event]):

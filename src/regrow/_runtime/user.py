@@ -84,9 +84,16 @@ def check_lifespan(actor: object, manager: object) -> None:
     raise TypeError(message)
 
 
-def never_began(error: Exception) -> bool:
-    """Whether *error* came from calling a method, before any line of it ran."""
-    if not isinstance(error, TypeError) or error.__traceback__ is None:
+def never_began(error: Exception, frames: int = 1) -> bool:
+    """Whether *error* came from calling a method, before any line of it ran.
+
+    Args:
+        error: What came out of `call_method`.
+        frames: How many frames of ours a call has, that of `call_method` included.
+    """
+    if not isinstance(error, TypeError):
         return False
-    called = error.__traceback__.tb_next  # the frame of call_method
+    called = error.__traceback__
+    for _ in range(frames):
+        called = None if called is None else called.tb_next
     return called is not None and called.tb_next is None
