@@ -26,7 +26,9 @@
     ├── PlaceNotFoundError (LookupError)   no such path in the tree
     ├── NotRunningError                    no incarnation is there just now
     ├── NotInTreeError (RuntimeError)      only a child of a tree can do this
-    └── ControlSocketError (OSError)       no control socket can be had at that path
+    ├── ControlSocketError (OSError)       no control socket can be had at that path
+    ├── AddressError (ValueError)          cannot be listened at
+    └── MissingExtraError (ImportError)    a part of regrow needs what is not installed
 
 A message says what happened, where in the tree, and what to do. The fields it is built
 from are attributes. Nothing of regrow is imported here.
@@ -40,6 +42,7 @@ __all__ = [
     "ActorCrashedError",
     "ActorInterruptedError",
     "ActorStoppedError",
+    "AddressError",
     "CallCycleError",
     "CallError",
     "ChildActiveError",
@@ -54,6 +57,7 @@ __all__ = [
     "MailboxFullError",
     "MaxChildrenError",
     "MessageError",
+    "MissingExtraError",
     "NotAnActorError",
     "NotInTreeError",
     "NotRunningError",
@@ -643,3 +647,32 @@ class ControlSocketError(RegrowError, OSError):
         self.path = path
         self.text = text
         super().__init__(f"control socket {path!r}: {text}.")
+
+
+class AddressError(RegrowError, ValueError):
+    """An address to listen at is none, or cannot be had; nothing was started.
+
+    Attributes:
+        address: What was given.
+    """
+
+    def __init__(self, address: str, why: str) -> None:
+        self.address = address
+        super().__init__(f"{address!r} {why}.")
+
+
+class MissingExtraError(RegrowError, ImportError):
+    """A part of regrow needs libraries that its own installation does not bring.
+
+    Attributes:
+        extra: What brings them.
+        missing: The one that was looked for.
+    """
+
+    def __init__(self, extra: str, missing: str) -> None:
+        self.extra = extra
+        self.missing = missing
+        super().__init__(
+            f"{missing!r} is not installed, which regrow.observe.{extra} needs. "
+            f"Run: pip install 'regrow[{extra}]'"
+        )

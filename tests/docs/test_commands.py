@@ -60,7 +60,7 @@ def check(program: str, words: list[str], capsys: pytest.CaptureFixture[str]) ->
                 assert not option.startswith("-") or option in helped.stdout
         case "pip", ["install", *options, what]:
             assert set(options) <= {"-q", "-e"}
-            assert what in {".", ".[dev]"}
+            assert what in {".", ".[dev]", ".[otel]", ".[web]"}
         case "regrow", [command, *rest]:
             with pytest.raises(SystemExit) as stopped:
                 main([command, *rest, "--help"])

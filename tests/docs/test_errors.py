@@ -20,6 +20,7 @@ from regrow import (
     Heartbeat,
     HeartbeatMissedError,
     Mailbox,
+    MissingExtraError,
     RegrowError,
     StartFailedError,
     SupervisorRef,
@@ -29,6 +30,7 @@ from regrow import (
     open_tree,
     supervisor,
 )
+from regrow.observe.web._bind import Address
 
 from .pages import ROOT, blocks, fold, section
 
@@ -304,6 +306,18 @@ async def _() -> None:
 async def _() -> None:
     Worker().stop()
     await trio.lowlevel.checkpoint()
+
+
+@error("AddressError")
+async def _() -> None:
+    await trio.lowlevel.checkpoint()
+    Address.read("8000 ")
+
+
+@error("MissingExtraError")
+async def _() -> None:
+    await trio.lowlevel.checkpoint()
+    raise MissingExtraError("web", "starlette")
 
 
 ERRORS = {

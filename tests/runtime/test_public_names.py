@@ -33,7 +33,7 @@ ERRORS = """
     SupervisorCallError ChildExistsError ChildNotFoundError ChildActiveError
     ChildForgottenError MaxChildrenError
     MessageError NotAnActorError UnboundRefError PlaceNotFoundError NotInTreeError
-    NotRunningError ControlSocketError
+    NotRunningError ControlSocketError AddressError MissingExtraError
 """
 MEMBERS = {
     "Actor": "lifespan ref stop send_after send_every",

@@ -10,7 +10,13 @@ from typing import Final
 import trio
 from rich.console import Console
 
-from regrow import ControlSocketError, RegrowError, SpecError
+from regrow import (
+    AddressError,
+    ControlSocketError,
+    MissingExtraError,
+    RegrowError,
+    SpecError,
+)
 from regrow.observe._terminal import NoTerminalError, Terminal
 
 from ._beside import Beside, run_beside
@@ -23,12 +29,19 @@ FAILED: Final = 1
 BAD_USAGE: Final = 2
 
 
-def run_target(target: str, *, control: str | None = None, live: bool = False) -> int:
+def run_target(
+    target: str,
+    *,
+    control: str | None = None,
+    http: str | None = None,
+    live: bool = False,
+) -> int:
     """Run the tree that *target* names; give the exit code.
 
     Args:
         target: `MODULE:TREE`.
         control: Where a control socket is to be, if there is to be one.
+        http: Where to serve it over HTTP meanwhile, if that is wanted.
         live: Whether to show it meanwhile.
     """
     console = Console(stderr=True)
@@ -45,6 +58,13 @@ def run_target(target: str, *, control: str | None = None, live: bool = False) -
     except Exception:  # noqa: BLE001 - the user's own code; its traceback says the rest
         traceback.print_exc()
         return _refuse(console, f"loading {target} failed")
+    if http is not None:
+        try:
+            from ._http import Http
+
+            beside.append(Http(http, console))
+        except (AddressError, MissingExtraError, ValueError) as error:
+            return _refuse(console, str(error))
     # Does nothing if the module has set up logging by itself while it was imported.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     return _run(console, tree, control, beside)

@@ -33,6 +33,13 @@ def add(commands: Commands) -> None:
         help="make a control socket there, for regrow ctl",
     )
     run.add_argument(
+        "--http",
+        metavar="[HOST:]PORT",
+        help="serve health, metrics and a page over HTTP, on 127.0.0.1 unless HOST says "
+        "more; needs regrow[web]. With a token in the environment variable "
+        "REGROW_HTTP_TOKEN the tree can be changed there as well",
+    )
+    run.add_argument(
         "--live",
         action="store_true",
         help="show the tree while it runs; what is printed meanwhile comes afterwards",
@@ -43,4 +50,6 @@ def add(commands: Commands) -> None:
 def _start(options: argparse.Namespace) -> int:
     from regrow.cli._run import run_target
 
-    return run_target(options.target, control=options.control, live=options.live)
+    return run_target(
+        options.target, control=options.control, http=options.http, live=options.live
+    )

@@ -1,0 +1,99 @@
+"""`/health/live` and `/health/ready`: what an orchestrator asks.
+
+*Live* is a program whose loop turns and whose tree has not ended: nothing else restarts it.
+*Ready* is one in which every required place runs. Required is what is permanent, below
+supervisors that run: what may end, or has been ended along with its supervisor, is not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import trio
+from starlette.responses import JSONResponse
+
+from regrow._runtime.place import SupervisorPlace
+from regrow._runtime.snapshot import shallow
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from regrow._runtime.place import Place
+    from regrow._runtime.running import Running
+    from regrow._runtime.tree import Tree
+
+__all__ = ["Health"]
+
+MOST: Final = 100  # reasons in one answer
+TURN: Final = 500  # places looked at before others run
+
+
+class Health:
+    """The two answers about one tree.
+
+    Args:
+        tree: The tree.
+        running: Its run.
+    """
+
+    def __init__(self, tree: Tree, running: Running) -> None:
+        self._tree = tree
+        self._running = running
+
+    async def live(self, _: Request) -> JSONResponse:
+        """200 while the tree has not ended; to get an answer at all says the rest."""
+        await trio.lowlevel.checkpoint()
+        alive = not self._running.over.is_set()
+        return JSONResponse({"live": alive}, 200 if alive else 503)
+
+    async def ready(self, _: Request) -> JSONResponse:
+        """200 while every required place runs, and the health is not failing."""
+        down = await self.down()
+        health = self._tree.health()
+        reasons = [
+            {"path": path, "status": status, "text": f"{path!r} is {status}"}
+            for path, status in down
+        ]
+        if health.status == "failing":
+            reasons += [
+                {"path": reason.path, "status": reason.status, "text": reason.text}
+                for reason in health.reasons
+                if reason.status == "failing"
+            ]
+        ready = not reasons and health.status != "failing"
+        answer = {
+            "ready": ready,
+            "health": health.status,
+            "reasons": reasons[:MOST],
+            "more": max(0, len(reasons) - MOST),
+        }
+        return JSONResponse(answer, 200 if ready else 503)
+
+    async def down(self) -> list[tuple[str, str]]:
+        """Give the required places that do not run, and what they do instead."""
+        await trio.lowlevel.checkpoint()
+        found: list[tuple[str, str]] = []
+        ahead: list[Place] = [self._running.root]
+        looked = 0
+        while ahead:
+            place = ahead.pop()
+            looked += 1
+            if not looked % TURN:
+                await trio.lowlevel.checkpoint()
+            status = "running" if _runs(place) else str(shallow(place).status)
+            if status == "running":
+                if isinstance(place, SupervisorPlace):
+                    ahead.extend(reversed(place.children.values()))
+            elif place.parent is None or _required(place):
+                found.append((place.path, status))
+        return found
+
+
+def _runs(place: Place) -> bool:
+    """Whether it simply runs, as nearly all do: told without a picture of it."""
+    life = place.life
+    return life is not None and life.up and not life.told
+
+
+def _required(place: Place) -> bool:
+    return place.spec.restart == "permanent" and not place.removed

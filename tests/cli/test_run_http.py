@@ -1,0 +1,122 @@
+"""`regrow run --http`: the address is taken first, the tree is served, all ends together."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+
+Command = Callable[..., AbstractContextManager["subprocess.Popen[str]"]]
+
+TREE = """\
+import trio
+from regrow import child, supervisor
+
+async def work(task_status):
+    print("up", flush=True)
+    task_status.started()
+    await trio.sleep_forever()
+
+tree = supervisor("shop", child(work))
+"""
+
+
+def port_of(process: "subprocess.Popen[str]") -> int:
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    assert line.startswith("regrow run: serving http://127.0.0.1:"), line
+    return int(line.rstrip("/\n").rpartition(":")[2])
+
+
+def ask(port: int, method: str, path: str, token: str = "") -> tuple[int, object]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        return answer.status, json.loads(text) if text.startswith(b"{") else text
+    finally:
+        connection.close()
+
+
+def test_the_tree_is_served_until_a_signal_stops_both(
+    command: Command, module: Callable[[str], str]
+) -> None:
+    with command("run", "--http", "0", f"{module(TREE)}:tree") as process:
+        port = port_of(process)
+        assert ask(port, "GET", "/health/ready")[0] == 200
+        assert ask(port, "POST", "/place/shop/work/restart") == (
+            405,
+            {"error": "Method Not Allowed"},
+        )
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as stream:
+            stream.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b"200" in stream.recv(100)
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=10)
+        assert (process.returncode, out, err) == (0, "up\n", "")
+
+
+def test_with_a_token_in_the_environment_it_can_be_steered(
+    command: Command,
+    module: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REGROW_HTTP_TOKEN", "correct horse")
+    with command("run", "--http", "0", f"{module(TREE)}:tree") as process:
+        port = port_of(process)
+        path = "/place/shop/work/restart"
+        assert ask(port, "POST", path, "wrong")[0] == 401
+        done = {"done": "restart", "path": "shop/work"}
+        assert ask(port, "POST", path, "correct horse") == (200, done)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=10)
+        assert out == "up\nup\n"
+
+
+def test_a_token_that_is_too_short_is_bad_usage(
+    command: Command,
+    module: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REGROW_HTTP_TOKEN", "abc")
+    with command("run", "--http", "0", f"{module(TREE)}:tree") as process:
+        out, err = process.communicate(timeout=10)
+        assert (process.returncode, out) == (2, "")
+        assert err.startswith("regrow run: the token has 3 characters: use 8 or more")
+
+
+@pytest.mark.parametrize(
+    ("address", "error"),
+    [
+        ("80 80", "'80 80' is no address: write PORT, HOST:PORT or [ADDRESS]:PORT."),
+        ("no such host:80", "'no such host:80' is nowhere to be found"),
+    ],
+)
+def test_a_wrong_address_is_bad_usage_and_starts_nothing(
+    command: Command, module: Callable[[str], str], address: str, error: str
+) -> None:
+    with command("run", "--http", address, f"{module(TREE)}:tree") as process:
+        out, err = process.communicate(timeout=10)
+        assert (process.returncode, out) == (2, "")
+        assert err.startswith(f"regrow run: {error}")
+
+
+def test_a_port_in_use_is_told_before_the_tree_starts(
+    command: Command, module: Callable[[str], str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with command("run", "--http", str(port), f"{module(TREE)}:tree") as process:
+            out, err = process.communicate(timeout=10)
+    assert (process.returncode, out) == (2, "")
+    assert err == (
+        f"regrow run: '127.0.0.1:{port}' cannot be listened at: "
+        f"{os.strerror(98)}. Use another one, or port 0.\n"
+    )

@@ -1,0 +1,191 @@
+"""The tree as JSON: whole, as rows, and one place of it."""
+
+import json
+from urllib.parse import quote
+
+import pytest
+import trio
+
+from regrow import Actor, Supervisor, child, dynamic, supervisor
+from regrow.observe.web import app
+from tests.runtime.trees import open_tree, virtual
+
+from .client import Answer, Client
+
+HOSTILE = "a<script><img src=x onerror=alert(1)>"
+DOTS = ".."
+
+
+class Worker(Actor):
+    def fail(self, text: str) -> None:
+        raise ValueError(text)
+
+    async def wait(self) -> None:
+        await trio.sleep_forever()
+
+
+async def idle() -> None:
+    await trio.sleep_forever()
+
+
+def shop() -> Supervisor:
+    return supervisor(
+        "shop",
+        child(Worker),
+        supervisor("back", child(idle), supervisor("office", child(idle))),
+        child(idle, name=HOSTILE),
+        child(idle, name=DOTS),
+        dynamic("pool"),
+    )
+
+
+async def rows(client: Client, **question: object) -> Answer:
+    return await client.ask(
+        "POST", "/rows", json.dumps({"op": "rows"} | question).encode()
+    )
+
+
+@virtual
+async def test_the_whole_tree_is_its_snapshot() -> None:
+    async with open_tree(shop()) as tree:
+        await trio.sleep(1)
+        client = Client(app(tree))
+        answer = await client.get("/tree.json")
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.json == tree.snapshot().as_json()
+        part = await client.get("/tree.json?path=shop/back")
+        assert part.json == tree.snapshot("shop/back").as_json()
+        assert (await client.get("/tree.json?path=shop/nobody")).status == 404
+
+
+@virtual
+async def test_a_large_tree_is_whole_and_holds_nothing_up() -> None:
+    async with open_tree(shop()) as tree:
+        pool = tree.supervisor("shop/pool")
+        for _ in range(3000):
+            await pool.start_child(child(idle))
+        turns = 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                await trio.lowlevel.checkpoint()
+                turns += 1
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(count)
+            answer = await Client(app(tree)).get("/tree.json")
+            nursery.cancel_scope.cancel()
+        assert answer.json == tree.snapshot().as_json()
+        assert turns > 15
+
+
+@virtual
+async def test_a_place_in_detail() -> None:
+    async with open_tree(shop()) as tree:
+        worker = tree.ref("shop/worker", Worker)
+        await worker.cast(Worker.fail, "bad header")
+        await trio.sleep(2)
+        await worker.cast(Worker.wait)
+        await trio.sleep(1)
+        client = Client(app(tree))
+        answer = await client.get("/place/shop/worker")
+        assert answer.status == 200
+        found = answer.json
+        assert found["place"]["last_failure"] == {
+            "at": 0.0,
+            "incarnation": 1,
+            "error": "ValueError: bad header",
+        }
+        assert found["place"]["handling"] == "wait()"
+        assert "children" not in found["place"]
+        assert found["row"]["restarts"] == 1
+        assert [event["event"] for event in found["history"]] == [
+            "ChildStarted",
+            "DeadLetter",
+            "ChildExited",
+            "ChildRestarting",
+            "ChildStarted",
+        ]
+        assert found["failure"].startswith("Traceback (most recent call last):\n")
+        assert found["failure"].endswith("ValueError: bad header\n")
+        assert any("in wait" in line for line in found["stack"])
+        by_query = await client.get("/place?path=shop%2Fworker")
+        assert by_query.json == found
+        assert (await client.get("/place/shop/nobody")).status == 404
+        assert (await client.get("/place?path=")).status == 404
+        root = (await client.get("/place/shop")).json["place"]
+        assert (root["path"], root["strategy"]) == ("shop", "one_for_one")
+
+
+@virtual
+async def test_names_that_mean_something_elsewhere_are_names_here() -> None:
+    async with open_tree(shop()) as tree:
+        client = Client(app(tree))
+        for name in (HOSTILE, DOTS):
+            found = await client.get(f"/place?path={quote(f'shop/{name}')}")
+            assert found.json["place"]["name"] == name
+            assert found.headers["content-type"] == "application/json"
+
+
+@virtual
+async def test_an_endless_traceback_is_cut_at_its_beginning() -> None:
+    async with open_tree(shop()) as tree:
+        await tree.ref("shop/worker", Worker).cast(Worker.fail, "x" * 10**6)
+        await trio.sleep(1)
+        answer = await Client(app(tree)).get("/place/shop/worker")
+        assert len(answer.json["failure"]) == 20_000
+        assert len(answer.text) < 100_000
+
+
+@virtual
+async def test_rows_are_those_asked_for() -> None:
+    async with open_tree(shop()) as tree:
+        client = Client(app(tree))
+        page = (await rows(client, offset=1, limit=3, folded=["shop/back"])).json
+        assert [row["path"] for row in page["rows"]] == [
+            "shop/worker",
+            "shop/back",
+            f"shop/{HOSTILE}",
+        ]
+        assert page["rows"][1]["folded"] is True
+        assert (page["total"], page["places"], page["health"]) == (6, 9, "ok")
+        assert page["steers"] is False
+        pages = (await rows(client)).json
+        assert len(pages["rows"]) == 9
+        steered = Client(app(tree, token="correct horse"))  # noqa: S106 - a test's
+        assert (await rows(steered)).json["steers"] is True
+
+
+async def test_rows_that_are_looked_for_come_with_the_answer() -> None:
+    async with open_tree(shop()) as tree:
+        client = Client(app(tree))
+        await rows(client)
+        page = (await rows(client, filter="OFFICE")).json
+        assert [row["path"] for row in page["rows"]] == [
+            "shop/back/office",
+            "shop/back/office/idle",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", "the line is not JSON"),
+        (b"[]", "the line is no object"),
+        (b"{}", "there is no op"),
+        (b'{"op": "stop"}', "only rows can be asked for here, not stop"),
+        (b'{"op": "rows", "offset": -1}', "rows: offset is -1"),
+        (b"[" * 300_000, "a line has at most 65536 bytes"),
+        (b"[" * 60_000, "the line is not JSON"),
+    ],
+)
+def test_a_wrong_question_is_refused(body: bytes, error: str) -> None:
+    @virtual
+    async def run() -> None:
+        async with open_tree(shop()) as tree:
+            answer = await Client(app(tree)).ask("POST", "/rows", body)
+            assert answer.status == 400
+            assert error in answer.json["error"]
+
+    run()
