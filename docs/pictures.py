@@ -6,6 +6,7 @@ they are other ones.
 
 from __future__ import annotations
 
+import argparse
 import logging
 import re
 import tempfile
@@ -97,6 +98,7 @@ def draw(page: Page, note: str, uptime: float) -> str:
 
 def main() -> None:
     """Make them all."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     logging.disable()  # the demo's crashes are its daily work
     HERE.mkdir(exist_ok=True)
     (HERE / "live.svg").write_text(draw(*demo()), "utf-8")

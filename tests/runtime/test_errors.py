@@ -13,12 +13,14 @@ from regrow import (
     ActorCrashedError,
     ActorInterruptedError,
     ActorStoppedError,
+    AddressError,
     CallCycleError,
     CallError,
     ChildActiveError,
     ChildExistsError,
     ChildForgottenError,
     ChildNotFoundError,
+    ControlSocketError,
     Failure,
     Finding,
     HeartbeatMissedError,
@@ -26,6 +28,7 @@ from regrow import (
     MailboxFullError,
     MaxChildrenError,
     MessageError,
+    MissingExtraError,
     NotAnActorError,
     NotInTreeError,
     NotRunningError,
@@ -272,6 +275,21 @@ TEXTS: list[tuple[RegrowError, str]] = [
     (PlaceNotFoundError("app/x", "nothing stands there"), "nothing stands there"),
     (NotInTreeError("not in a tree"), "not in a tree"),
     (
+        AddressError("shop:http", "is no HOST:PORT"),
+        "'shop:http' is no HOST:PORT.",
+    ),
+    (
+        ControlSocketError("s.sock", "nothing is there. Start the program"),
+        "control socket 's.sock': nothing is there. Start the program.",
+    ),
+    (
+        MissingExtraError("web", "starlette"),
+        (
+            "'starlette' is not installed, which regrow.observe.web needs. Run: "
+            "pip install 'regrow[web]'"
+        ),
+    ),
+    (
         NotRunningError("app/x", "stopped", "nothing to suspend"),
         (
             "'app/x' is stopped, so there is nothing to suspend. Nobody will start it but by "
@@ -294,7 +312,14 @@ def test_the_whole_text(error: RegrowError, text: str) -> None:
 
 
 def all_errors(base: type[RegrowError]) -> set[type[RegrowError]]:
-    return {base}.union(*(all_errors(below) for below in base.__subclasses__()))
+    """Give *base* and all below it that are public."""
+    return {base}.union(
+        *(
+            all_errors(below)
+            for below in base.__subclasses__()
+            if below.__module__ == "regrow.errors"
+        )
+    )
 
 
 def test_the_stack_that_an_actor_hung_in_is_a_note() -> None:

@@ -23,11 +23,11 @@ try:
     from opentelemetry import context as context_api, trace
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, SpanKind, Status, StatusCode
-except ModuleNotFoundError as missing:
-    if (missing.name or "").partition(".")[0] != "opentelemetry":
+except ModuleNotFoundError as _missing:
+    if (_missing.name or "").partition(".")[0] != "opentelemetry":
         raise
     _EXTRA = "otel"
-    raise MissingExtraError(_EXTRA, "opentelemetry") from missing
+    raise MissingExtraError(_EXTRA, "opentelemetry") from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Generator
