@@ -1,7 +1,8 @@
 """Makes the pictures of the pages from real runs: `python docs/pictures.py`.
 
-It has to be run where regrow is installed. The pictures show what a run gave, so each time
-they are other ones.
+It has to be run in a checkout, where regrow is installed with its extra `dev`. The pictures
+show what a run gave, so each time they are other ones. That of the web page needs chromium
+and chromedriver as well.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import argparse
 import logging
 import re
+import shutil
+import sys
 import tempfile
 from io import StringIO
 from pathlib import Path
@@ -18,8 +21,14 @@ from typing import Final
 import trio
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
 
-from regrow import Event, Tree
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for the examples
+
+from examples.night import shop
+from regrow import Event, Tree, open_tree
 from regrow.cli.demo._job import Job
 from regrow.cli.demo._killer import Killer, plan_strikes
 from regrow.cli.demo._progress import Progress
@@ -29,6 +38,7 @@ from regrow.cli.demo._tree import actor_paths
 from regrow.observe._model import State, fitted
 from regrow.observe._rows import Page, Query, Rows
 from regrow.observe._view import CHROME, Shown, frame
+from regrow.observe.web import serve
 
 HERE: Final = Path(__file__).parent / "pictures"
 WIDTH: Final = 100
@@ -36,6 +46,7 @@ HEIGHT: Final = 16
 WORKERS: Final = 4
 KILLS: Final = 200
 ENOUGH: Final = 60  # restarts; then there is something to be seen
+NIGHT: Final = 23.0  # seconds; the shop has crashed twice by then
 
 
 def demo() -> tuple[Page, str, float]:
@@ -96,12 +107,45 @@ def draw(page: Page, note: str, uptime: float) -> str:
     return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
 
 
+async def photograph(file: Path) -> None:
+    """Take a picture of the web page while the shop of `examples/night.py` runs."""
+    async with open_tree(shop()) as tree, trio.open_nursery() as nursery:
+        url = await nursery.start(serve, tree, "0")
+        await trio.sleep(NIGHT)
+        await trio.to_thread.run_sync(shoot, url, file)
+        nursery.cancel_scope.cancel()
+
+
+def shoot(url: str, file: Path) -> None:
+    """Open the page and the details of the place that crashes, and keep what is seen."""
+    options = ChromeOptions()
+    options.binary_location = shutil.which("chromium") or "chromium"
+    with tempfile.TemporaryDirectory() as folder:
+        for argument in (
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            f"--user-data-dir={folder}",
+            "--window-size=1180,760",
+        ):
+            options.add_argument(argument)
+        driver = shutil.which("chromedriver") or "chromedriver"
+        with Chrome(options=options, service=Service(driver)) as browser:
+            browser.get(url)
+            browser.implicitly_wait(5)
+            browser.find_element(By.XPATH, "//*[text()='parser']").click()
+            browser.find_element(By.XPATH, "//*[text()='Last failure']")
+            browser.save_screenshot(str(file))
+
+
 def main() -> None:
     """Make them all."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    logging.disable()  # the demo's crashes are its daily work
+    logging.disable()  # the crashes are what is to be seen
     HERE.mkdir(exist_ok=True)
     (HERE / "live.svg").write_text(draw(*demo()), "utf-8")
+    trio.run(photograph, HERE / "page.png")
 
 
 if __name__ == "__main__":
