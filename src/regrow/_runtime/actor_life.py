@@ -23,7 +23,7 @@ from .user import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from contextlib import AbstractAsyncContextManager
 
     from regrow._core import steps
@@ -201,7 +201,12 @@ class ActorLife(AnsweringLife):
                     if not self._scoped:
                         self._enter_scope()
                     self.handling_since = now()
-                    result = await await_user(result)
+                    try:
+                        result = await await_user(result)
+                    except BaseException:
+                        # A Ctrl-C may have come before its first line.
+                        cast("Coroutine[object, object, object]", result).close()
+                        raise
                     self.handling_since = None
             except Exception as error:
                 if not self.answered_with(request, error):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from trio.lowlevel import enable_ki_protection
 
 from .life import Life
-from .user import await_user, call_user, uncancelled
+from .user import await_user, uncancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -50,7 +50,11 @@ class ServiceLife(Life):
         cut = False
         try:
             with self.scope:
-                await await_user(call_user(service, args, kwargs))
+                job = service(*args, **kwargs)  # none of it runs yet
+                try:
+                    await await_user(job)
+                finally:
+                    job.close()  # a Ctrl-C may have come before its first line
         except BaseException as caught:  # noqa: ASYNC103, BLE001 - see Life.end
             error = uncancelled(caught)
             cut = error is None  # by a scope that is not ours
