@@ -591,6 +591,27 @@ async def test_a_wrong_shutdown_of_the_tree(shutdown: Any) -> None:
     ]
 
 
+@virtual
+async def test_wrong_observers_and_a_wrong_random_of_the_tree() -> None:
+    wrong: Any = open_tree
+    with pytest.raises(SpecError) as caught:
+        wrong(supervisor("root"), observers=[print, 3], random=4)
+    assert list(caught.value.findings) == [
+        Finding(
+            "invalid_observer",
+            "root",
+            "an observer is 3",
+            "Give functions that take an event.",
+        ),
+        Finding(
+            "invalid_random",
+            "root",
+            "random is 4",
+            "Write random.Random(seed), or None, as random.",
+        ),
+    ]
+
+
 @pytest.mark.parametrize("rate", [0, 0.5, -1, math.nan, "5", None, True])
 @virtual
 async def test_a_wrong_restart_rate_of_the_tree(rate: Any) -> None:

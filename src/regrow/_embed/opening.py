@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, NoReturn, cast
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from regrow._core.check import check_root, check_supervisor, check_tree, refuse
-from regrow._core.options import check_seconds, check_watchdog, number
+from regrow._core.check import refuse
 from regrow._core.specs import SupervisorSpec
 from regrow._runtime.running import Running
 from regrow._runtime.tree import Tree
 from regrow._runtime.watchdog import Watchdog
-from regrow.errors import CallError, Finding, StartCancelledError
+from regrow.errors import CallError, StartCancelledError
 
+from .checks import check_run
 from .controlled import control_server, control_socket
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
     from random import Random
@@ -86,9 +86,11 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         watchdog: float | None = None,
         control: str | Path | None = None,
     ) -> None:
-        refuse(_check_root(spec, shutdown, restart_rate, watchdog))
-        self._spec = cast("SupervisorSpec", spec)
         self._observers = tuple(observers)
+        refuse(
+            check_run(spec, self._observers, shutdown, random, restart_rate, watchdog)
+        )
+        self._spec = cast("SupervisorSpec", spec)
         self._shutdown = shutdown
         self._random = random
         self._restart_rate = restart_rate
@@ -238,22 +240,3 @@ def _besides(failure: BaseException, running: Running) -> BaseException | None:
         group = cast("BaseExceptionGroup[BaseException]", failure)
         return group.split(follows)[1]
     return None if follows(failure) else failure
-
-
-def _check_root(
-    spec: object, shutdown: float, restart_rate: float, watchdog: float | None
-) -> Iterator[Finding]:
-    yield from check_root(spec)
-    if not isinstance(spec, SupervisorSpec):
-        return
-    yield from check_supervisor(spec)
-    yield from check_tree(spec)
-    yield from check_seconds(str(spec.name), "shutdown", shutdown)
-    yield from check_watchdog(str(spec.name), watchdog)
-    if not number(restart_rate) or restart_rate < 1:
-        yield Finding(
-            "invalid_restart_rate",
-            str(spec.name),
-            f"restart_rate is {restart_rate!r}",
-            "Write a number of restarts a minute of 1 or more, or math.inf.",
-        )
