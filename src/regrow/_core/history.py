@@ -42,26 +42,22 @@ class History:
     def add(self, event: Event) -> None:
         """Take *event* in."""
         crash, self._crash = self._crash, None
-        if getattr(event, "error", None) is None:
+        if isinstance(event, ChildExited) and event.error is not None:
+            # Its restart, if it comes, is told next, and of the same error.
+            self._crash = event
+            self._light = light(event.error)
+            self._events.append(_lighter_end(event, self._light))
+        elif isinstance(event, ChildRestarting) and event.error is not None:
+            same = crash is not None and crash.error is event.error
+            lighter = self._light if same else light(event.error)
+            self._events.append(_lighter_restart(event, lighter))
+        elif isinstance(event, RestartLimitExceeded):
+            spent = cast("RestartLimitExceededError", light(event.error))
+            self._events.append(evolve(event, error=spent))
+        elif isinstance(event, ChildStartFailed | AnswerDiscarded):
+            self._events.append(evolve(event, error=light(event.error)))
+        else:
             self._events.append(event)
-            return
-        match event:
-            case ChildExited(error=BaseException() as error):
-                # Its restart, if it comes, is told next, and of the same error.
-                self._crash = event
-                self._light = light(error)
-                self._events.append(_lighter_end(event, self._light))
-            case ChildRestarting(error=BaseException() as error):
-                same = crash is not None and crash.error is error
-                lighter = self._light if same else light(error)
-                self._events.append(_lighter_restart(event, lighter))
-            case ChildStartFailed(error=error) | AnswerDiscarded(error=error):
-                self._events.append(evolve(event, error=light(error)))
-            case RestartLimitExceeded(error=error):
-                spent = cast("RestartLimitExceededError", light(error))
-                self._events.append(evolve(event, error=spent))
-            case _:
-                self._events.append(event)
 
     def events(self) -> tuple[Event, ...]:
         """Give them, oldest first."""
