@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import define, frozen
 from hypothesis import given, strategies as st
 
 from regrow import (
@@ -14,7 +15,7 @@ from regrow import (
     RestartLimitExceededError,
 )
 from regrow._core.alerts import MANY, RestartRates
-from regrow._core.history import KEPT, History, light
+from regrow._core.history import DEEPEST, KEPT, MOST, History, light
 
 
 @given(
@@ -133,3 +134,133 @@ def test_of_an_exception_that_cannot_be_made_its_name_is_kept(
         error.args = ("x",)
     kept = light(error)
     assert type(error).__name__ in (type(kept).__name__, str(kept))
+
+
+@define
+class SlottedError(Exception):
+    amount: int
+
+    def __str__(self) -> str:
+        return f"short of {self.amount}"
+
+
+@frozen
+class FrozenError(Exception):
+    amount: int
+
+
+class ManyErrors(ExceptionGroup[Exception]):
+    pass
+
+
+class LiteralErrors(ExceptionGroup[Exception]):
+    """One that cannot be made with a message and members alone."""
+
+    def __new__(cls) -> LiteralErrors:
+        return super().__new__(cls, "two", [ValueError("a"), KeyError("b")])
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AssertionError
+
+
+class CountedError(Exception):
+    made = 0
+
+    def __new__(cls, *args: object) -> CountedError:
+        cls.made += 1
+        return super().__new__(cls, *args)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(2, "No such file or directory", "bank.db"),
+        UnicodeDecodeError("utf-8", b"x", 0, 1, "no"),
+        SyntaxError("bad", ("bank.py", 1, 2, "x =")),
+        ImportError("no module", name="bank"),
+        SlottedError(5),
+        FrozenError(5),
+        ManyErrors("two", [ValueError("a"), KeyError("b")]),
+        SystemExit(3),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_an_exception_keeps_its_text_with_it_reads_the_same(
+    error: BaseException,
+) -> None:
+    error.__dict__["__notes__"] = ["while paying"]
+    kept = light(raised(error, raised(KeyError("x"))))
+    assert kept is not error
+    assert type(kept) is type(error)
+    assert (str(kept), repr(kept.args)) == (str(error), repr(error.args))
+    assert kept.__dict__ == error.__dict__
+    assert repr(kept.__cause__) == "KeyError('x')"
+    assert kept.__cause__ is not None
+    assert kept.__cause__.__traceback__ is kept.__traceback__ is None
+
+
+def test_nothing_that_its_class_defines_is_called_to_keep_an_exception() -> None:
+    error = CountedError("x")
+    kept = light(error)
+    assert (type(kept), str(kept), CountedError.made) == (CountedError, "x", 1)
+    group = light(raised(LiteralErrors(), raised(KeyError("x"))))
+    assert isinstance(group, LiteralErrors)
+    assert (str(group), repr(group.exceptions), repr(group.__cause__)) == (
+        "two (2 sub-exceptions)",
+        "(ValueError('a'), KeyError('b'))",
+        "KeyError('x')",
+    )
+
+
+def test_exceptions_that_are_causes_of_one_another_are_kept_so() -> None:
+    first, second = ValueError("a"), KeyError("b")
+    first.__cause__, second.__cause__ = second, first
+    kept = light(first)
+    assert kept.__cause__ is not None
+    assert (str(kept), str(kept.__cause__)) == ("a", "'b'")
+    assert kept.__cause__.__cause__ is kept
+    alone = ValueError("c")
+    alone.__cause__ = alone
+    own = light(alone)
+    assert own.__cause__ is own
+
+
+def test_a_group_that_is_the_cause_of_its_own_member_is_kept_so() -> None:
+    member = ValueError("a")
+    group = ExceptionGroup("one", [member])
+    member.__cause__ = group
+    kept = light(group)
+    assert isinstance(kept, ExceptionGroup)
+    assert kept.exceptions[0].__cause__ is kept
+
+
+def test_of_very_many_causes_the_nearest_are_kept() -> None:
+    error = last = ValueError(0)
+    for number in range(1, 5000):
+        last.__cause__ = ValueError(number)
+        last = last.__cause__
+    count = 0
+    kept: BaseException | None = light(error)
+    while kept is not None:
+        assert kept.args == (count,)
+        count += 1
+        kept = kept.__cause__
+    assert count == MOST
+
+
+def test_of_members_and_groups_in_groups_without_end_the_names_are_kept() -> None:
+    members = [ValueError(number) for number in range(3 * MOST)]
+    kept = light(ExceptionGroup("many", members))
+    assert isinstance(kept, ExceptionGroup)
+    assert len(kept.exceptions) == len(members)
+    assert repr(kept.exceptions[0]) == "ValueError(0)"
+    assert repr(kept.exceptions[-1]) == "RuntimeError('ValueError')"
+    error: Exception = ValueError("a")
+    for _ in range(5000):
+        error = ExceptionGroup("twice", [error, error])
+    found: BaseException = light(error)
+    depth = 0
+    while isinstance(found, ExceptionGroup):
+        found = found.exceptions[1]
+        depth += 1
+    assert (depth, repr(found)) == (DEEPEST, "RuntimeError('ExceptionGroup')")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 
@@ -63,6 +63,64 @@ async def test_a_crash_is_of_one_child_and_its_caller_knows_at_once() -> None:
         snapshot = tree.snapshot()
         assert snapshot.find("root/a").incarnation == 1
         assert snapshot.find("root/x").incarnation == 2
+
+
+def in_a_circle() -> Boom:
+    """Give an exception that is the cause of its own cause."""
+    first = Boom("first")
+    first.__cause__ = LookupError("second")
+    first.__cause__.__cause__ = first
+    return first
+
+
+def with_thousands_of_causes() -> Boom:
+    error = Boom(0)
+    for number in range(5000):
+        error, cause = Boom(number), error
+        error.__cause__ = cause
+    return error
+
+
+class OddError(Boom):
+    def __new__(cls, *args: object) -> OddError:
+        if args:
+            raise KeyboardInterrupt
+        return super().__new__(cls)
+
+
+def not_to_be_made_again() -> Boom:
+    error = OddError()
+    error.args = ("odd",)
+    return error
+
+
+@pytest.mark.parametrize(
+    "make", [in_a_circle, with_thousands_of_causes, not_to_be_made_again]
+)
+@virtual
+async def test_a_crash_is_of_one_child_whatever_its_exception_is(
+    make: Callable[[], Boom],
+) -> None:
+    story = Story()
+    x = child(Child, story, name="x")
+    a = child(Actor, name="a")
+    async with open_tree(supervisor("root", a, x), observers=[story]) as tree:
+        story.forget()
+        error = make()
+        with pytest.raises(ActorCrashedError) as crashed:
+            await tree[x].call(Child.throw, error)
+        assert crashed.value.__cause__ is error
+        assert await tree[x].call(Child.ping) == "pong"
+        kept = [event for event in tree.history if isinstance(event, ChildExited)]
+        assert [type(event.error) for event in kept] == [type(error)]
+        assert story.lines == [
+            "root/x cleans up",
+            "root/x is clean",
+            f"root/x 1 crashed: {type(error).__name__}",
+            "root/x 1 restarting",
+            "root/x sets up",
+            "root/x 2 up",
+        ]
 
 
 @virtual

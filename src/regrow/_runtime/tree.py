@@ -179,7 +179,8 @@ class Tree:
     def history(self) -> tuple[Event, ...]:
         """The last 1,000 events, oldest first; also after the tree has ended.
 
-        Of the exceptions in them only the latest 32 have their tracebacks.
+        The exceptions in them have no tracebacks: `snapshot` gives the latest of each place
+        whole.
         """
         return self._running.host.history.events()
 
