@@ -266,6 +266,36 @@ async def test_thousands_of_restarts_leave_nothing() -> None:
 
 
 @virtual
+async def test_actors_that_are_stopped_while_they_wait_leave_no_scope() -> None:
+    """They are over before their task returns, which had entered a scope."""
+
+    class Waiting(Actor):
+        async def wait(self) -> None:
+            await trio.lowlevel.checkpoint()
+
+    def scopes() -> int:
+        gc.collect()
+        return sum(isinstance(found, trio.CancelScope) for found in gc.get_objects())
+
+    waiting = child(Waiting)
+    holder = child(Holder, Given())
+    spec = supervisor("root", waiting, holder, strategy="one_for_all", intensity=100)
+    async with open_tree(spec) as tree:
+
+        async def churn() -> None:
+            for _ in range(10):
+                await tree[waiting].call(Waiting.wait)
+                with pytest.raises(ActorCrashedError):
+                    await tree[holder].call(Holder.boom)
+            await wait_all_tasks_blocked()
+
+        await churn()
+        before = scopes()
+        await churn()
+        assert scopes() == before
+
+
+@virtual
 async def test_thousands_of_requests_given_up_leave_nothing() -> None:
     class Slow(Actor):
         async def sleep(self, seconds: float) -> None:

@@ -97,8 +97,10 @@ class ActorLife(AnsweringLife):
         except BaseException as caught:  # noqa: ASYNC103, BLE001 - see Life.end
             error = caught
         try:
-            if not self.over:  # else it was ended where it was told to stop
+            if not self.over:
                 self._come_to_an_end(error)
+            elif self._scoped:  # it was ended where it was told to stop
+                self._leave_scope(error)  # which the nursery would know for ever
         finally:
             del error  # its traceback holds this frame
 
