@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,20 @@ async def test_it_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None
         finally:
             os.umask(before)
     assert not path.exists()
+
+
+@virtual
+async def test_no_file_is_left_where_there_can_be_no_watchdog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(RuntimeError, match=r"^can't start new thread$"):
+        async with open_tree(TREE, control=tmp_path / "s", watchdog=1):
+            raise AssertionError
+    assert os.listdir(tmp_path) == []
 
 
 def test_it_has_its_mode_from_the_first_moment(

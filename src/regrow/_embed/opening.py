@@ -122,11 +122,17 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
             self.signals,
             self._restart_rate,
         )
-        if self._limit is not None:
-            self._watchdog = Watchdog(running.host, self._limit)
-            self._watchdog.start()
-        if self._socket is not None:
-            running.beside = (control_server(self._socket, Tree(running)),)
+        try:
+            if self._socket is not None:
+                running.beside = (control_server(self._socket, Tree(running)),)
+            if self._limit is not None:
+                watchdog = Watchdog(running.host, self._limit)
+                watchdog.start()
+                self._watchdog = watchdog
+        except BaseException:  # such as that there can be no more threads
+            if self._socket is not None:
+                self._socket.close()
+            raise
         # Strict, whatever the run wants: a group says that it came from here.
         self._nursery = trio.open_nursery(strict_exception_groups=True)
         nursery = await self._nursery.__aenter__()
