@@ -310,3 +310,23 @@ async def test_while_nobody_follows_nothing_is_looked_up_anew() -> None:
         first = place.handlers[Worker.add]
         await worker_of(tree).call(Worker.add, 1)
         assert place.handlers == {Worker.add: first}
+
+
+@virtual
+async def test_a_declared_child_is_followed_after_another_had_its_name() -> None:
+    worker = child(Worker)
+    below = supervisor("below", worker)
+    async with open_tree(supervisor("app", below)) as tree:
+        ref = tree[worker]
+        assert await ref.call(Worker.add, 1) == 2
+        supervisor_ref = tree[below]
+        await supervisor_ref.terminate_child("worker")
+        await supervisor_ref.delete_child("worker")
+        await supervisor_ref.start_child(child(Worker))
+        notes = Notes()
+        follow(host_of(tree), notes)
+        root = tree.supervisor("app")
+        await root.terminate_child("below")
+        await root.restart_child("below")
+        assert await ref.call(Worker.add, 1) == 2
+        assert notes.lines == ["app/below/worker 2 Worker.add call 1", "done"]

@@ -239,7 +239,13 @@ def _actors(host: Host) -> Iterator[ActorPlace]:
     while ahead:
         place = ahead.pop()
         if isinstance(place, SupervisorPlace):
-            # A declared child that is down now comes back with the same place.
-            ahead.extend({**place.declared, **place.children}.values())
+            ahead.extend(place.children.values())
+            # A declared child that is down now comes back with the same place, also where
+            # another one has its name meanwhile.
+            ahead.extend(
+                below
+                for name, below in place.declared.items()
+                if place.children.get(name) is not below
+            )
         elif isinstance(place, ActorPlace):
             yield place
