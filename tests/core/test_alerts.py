@@ -264,3 +264,35 @@ def test_of_members_and_groups_in_groups_without_end_the_names_are_kept() -> Non
         found = found.exceptions[1]
         depth += 1
     assert (depth, repr(found)) == (DEEPEST, "RuntimeError('ExceptionGroup')")
+
+
+class BareError(Exception):
+    __slots__ = ("x",)
+
+
+class ShadowedError(BareError):
+    @property
+    def x(self) -> int:
+        return 1
+
+
+class BareGroup(ExceptionGroup[Exception]):
+    __slots__ = ("x",)
+
+
+class ShadowedGroup(BareGroup):
+    @property
+    def x(self) -> int:
+        return 1
+
+
+def test_what_cannot_take_over_its_slots_is_kept_by_its_name_or_its_members() -> None:
+    error = light(ShadowedError("odd"))
+    assert (type(error), str(error)) == (RuntimeError, "ShadowedError")
+    group = light(ShadowedGroup("two", [ValueError("a"), KeyError("b")]))
+    assert isinstance(group, BaseExceptionGroup)
+    assert type(group) is ExceptionGroup
+    assert (group.message, [repr(each) for each in group.exceptions]) == (
+        "two",
+        ["ValueError('a')", "KeyError('b')"],
+    )
