@@ -23,7 +23,7 @@ from regrow import (
 )
 from regrow._core.specs import RestartType
 
-from .trees import Boom, Child, Story, open_tree, virtual
+from .trees import Boom, Child, Story, open_tree, play, virtual
 
 
 class Overdrawn(Exception):
@@ -521,3 +521,31 @@ async def test_which_clean_ends_restart(restart: RestartType) -> None:
     assert "root/y 1 shutdown" in story.lines
     assert ("root/x 1 restarting" in story.lines) is again
     assert ("root/y 1 restarting" in story.lines) is again
+
+
+LATER_THAN_ANY_DATE = 1e12  # seconds
+
+
+def test_a_spent_limit_comes_out_when_virtual_time_is_later_than_any_date() -> None:
+    story = Story()
+
+    async def main() -> None:
+        x = child(Child, story, name="x")
+        spec = supervisor("root", x, intensity=0)
+        async with open_tree(spec, observers=[story]) as tree:
+            await trio.sleep(LATER_THAN_ANY_DATE)
+            story.forget()
+            await tree[x].cast(Child.boom)
+            await tree.wait_stopped()
+
+    with pytest.raises(RestartLimitExceededError) as spent:
+        play(main, horizon=1e13)
+    assert story.lines == [
+        "root/x 1 dead letter boom: crashed the actor (Boom)",
+        "root/x cleans up",
+        "root/x is clean",
+        "root/x 1 crashed: Boom",
+        "root 1 gives up",
+        "root 1 crashed: RestartLimitExceededError",
+    ]
+    assert "9999-12-31" in spent.value.__notes__[0]

@@ -122,7 +122,10 @@ class Host:
         asked for.
         """
         then, at_then = self._began
-        return then + timedelta(seconds=at - at_then)
+        try:
+            return then + timedelta(seconds=at - at_then)
+        except OverflowError:  # virtual time may be later than any date
+            return datetime.max.replace(tzinfo=then.tzinfo)
 
     def emit(self, event: Event) -> None:
         """Keep *event*, write it to the log, and tell every observer of it.
