@@ -137,11 +137,12 @@ class Host:
         """
         self._untold.append(event)
         if len(self._untold) == 1:  # else this is called by an observer
-            while self._untold:
-                try:
+            try:
+                while self._untold:
                     self._tell_all(self._untold[0])
-                finally:
                     self._untold.popleft()
+            finally:
+                self._untold.clear()  # else nothing would ever be told again
 
     def _tell_all(self, event: Event) -> None:
         self.history.add(event)
