@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 
 import pytest
 
@@ -63,6 +63,46 @@ def test_the_tree_is_served_until_a_signal_stops_both(
         assert (process.returncode, out, err) == (0, "up\n", "")
 
 
+FAILING = """\
+import trio
+from regrow import child, supervisor
+
+async def work():
+    await trio.sleep(1)
+    raise OSError("no such device")
+
+tree = supervisor("shop", child(work), intensity=0)
+"""
+
+
+def events(answer: http.client.HTTPResponse) -> list[str]:
+    """Read a stream to its end; give what its lines of `event:` and `data:` say."""
+    lines = answer.read().decode().splitlines()  # IncompleteRead, if it is cut
+    return [line for line in lines if line.startswith(("event: ", 'data: {"event"'))]
+
+
+@pytest.mark.parametrize(
+    ("source", "stop", "code"), [(TREE, True, 0), (FAILING, False, 1)]
+)
+def test_streams_are_told_of_the_end(
+    command: Command, module: Callable[[str], str], source: str, stop: bool, code: int
+) -> None:
+    with command("run", "--http", "0", f"{module(source)}:tree") as process:
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", port_of(process), timeout=10
+        )
+        with closing(connection):
+            connection.request("GET", "/events")
+            with connection.getresponse() as answer:
+                if stop:
+                    process.send_signal(signal.SIGTERM)
+                *_, last, end = events(answer)
+        assert '"event":"PlaceClosed","path":"shop"' in last
+        assert end == "event: end"
+        process.communicate(timeout=10)
+        assert process.returncode == code
+
+
 def test_with_a_token_in_the_environment_it_can_be_steered(
     command: Command,
     module: Callable[[str], str],
@@ -89,7 +129,10 @@ def test_a_token_that_is_too_short_is_bad_usage(
     with command("run", "--http", "0", f"{module(TREE)}:tree") as process:
         out, err = process.communicate(timeout=10)
         assert (process.returncode, out) == (2, "")
-        assert err.startswith("regrow run: the token has 3 characters: use 8 or more")
+        assert err == (
+            "regrow run: REGROW_HTTP_TOKEN: the token has 3 characters: "
+            "use 8 or more that nobody guesses\n"
+        )
 
 
 @pytest.mark.parametrize(

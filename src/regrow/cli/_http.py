@@ -11,6 +11,7 @@ import trio
 from rich.console import Console
 
 from regrow import Tree
+from regrow._runtime.tree import running_of
 from regrow.observe.web._bind import Address, listen
 from regrow.observe.web._guard import check_token
 from regrow.observe.web._serve import serve_socket
@@ -35,19 +36,42 @@ class Http:
     """
 
     def __init__(self, bind: str, console: Console) -> None:
-        self._token = check_token(os.environ.get(TOKEN))
+        try:
+            self._token = check_token(os.environ.get(TOKEN))
+        except ValueError as error:
+            message = f"{TOKEN}: {error}"
+            raise ValueError(message) from None
         self._console = console
         self._socket = listen(Address.read(bind))
 
     async def __call__(self, tree: Tree) -> None:  # noqa: ASYNC910 - to serve is one
-        """Serve *tree* until it has ended.
+        """Serve *tree* until it has ended, and to the end of what it has to say of that.
 
         A failing server is logged, and the tree goes on without it.
         """
         serve = partial(serve_socket, tree, self._socket, token=self._token)
+        kept = trio.CancelScope(shield=True)
         try:
             async with trio.open_nursery() as nursery:
-                url: str = await nursery.start(serve)
-                self._console.out(f"regrow run: serving {url}", highlight=False)
+                nursery.start_soon(_cut_before_the_end, tree, kept)
+                with kept:
+                    async with trio.open_nursery() as serving:
+                        url: str = await serving.start(serve)
+                        self._console.out(f"regrow run: serving {url}", highlight=False)
         except* Exception:  # noqa: BLE001 - logged; it is not the tree that failed
             _log.exception("the server has failed, and the tree goes on without it")
+
+
+async def _cut_before_the_end(tree: Tree, server: trio.CancelScope) -> None:
+    """Cancel *server* where this is cancelled, unless the tree ends, or has failed.
+
+    Then the server ends by itself, within a second of it, with its streams told so.
+    """
+    try:
+        await tree.wait_stopped()
+    except trio.Cancelled:
+        if not running_of(
+            tree
+        ).body.cancel_called:  # only leaving the block will stop it
+            server.cancel()
+        raise
