@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from regrow.observe._lines import (
     LARGEST,
@@ -102,6 +102,7 @@ def test_lines_are_the_same_however_their_bytes_come(
 
 
 @given(st.lists(st.binary(max_size=30), min_size=1))
+@example([b"1", b"2345678901\n12345678901"])
 def test_after_a_line_that_is_too_long_there_are_no_more(chunks: list[bytes]) -> None:
     lines = Lines(10)
     for chunk in chunks:

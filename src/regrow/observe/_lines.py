@@ -52,6 +52,7 @@ class Lines:
         for count, line in enumerate(lines, 1):
             if len(line) > self._longest:
                 self.broken = True
+                self._held = b""  # nobody asks for more
                 return lines[:count]
         self.broken = len(self._held) > self._longest
         if self.broken or (self._held and not chunk):
