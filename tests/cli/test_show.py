@@ -224,6 +224,14 @@ def test_a_heartbeat_is_told() -> None:
     assert places[1]["heartbeat"] == {"every": 10, "timeout": 2.5, "misses": 3}
 
 
+def test_one_of_something_is_not_several() -> None:
+    once = Backoff(max_attempts=1)
+    asked = child(Worker, heartbeat=Heartbeat(every=10, timeout=2.5), backoff=once)
+    _, _, backoff, heartbeat, _ = drawn(supervisor("top", asked))
+    assert "1 attempt, healthy" in backoff
+    assert heartbeat.endswith("1 miss")
+
+
 def test_many_refs_are_cut_too() -> None:
     held = [child(serve, name=f"h{n}") for n in range(9)]
     tree = supervisor("top", *held, child(serve, *[each.ref for each in held]))
@@ -239,7 +247,7 @@ def test_names_are_no_markup_and_no_commands_for_the_terminal() -> None:
     assert drawn(tree) == [
         "[red]\\x1b[2J  supervisor, one_for_one, 3 restarts in 5 s",
         "└── a\\nb  service, permanent, 5 s to stop",
-        "      holds the ref of 'out\\x07 (not in this tree)'",
+        "      holds the ref of 'out\\x07', not in this tree",
         "2 places",
     ]
 

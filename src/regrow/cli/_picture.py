@@ -144,14 +144,18 @@ def _more(node: Node, wires: Wires, *, whole: bool) -> Iterator[str]:
     if backoff is not None:
         yield _backoff(backoff)
     if heartbeat is not None:
+        misses = "miss" if heartbeat.misses == 1 else "misses"
         yield (
             f"heartbeat every {seconds(heartbeat.every)}, {seconds(heartbeat.timeout)} to "
-            f"answer, {amount(heartbeat.misses)} misses"
+            f"answer, {amount(heartbeat.misses)} {misses}"
         )
     held = [target.path for target in wires.held.get(node, ())]
-    held += [f"{spec.name} (not in this tree)" for spec in wires.unknown.get(node, ())]
     if held:
         yield f"holds the ref of {listed(held, len(held) if whole else 5)}"
+    unknown = [spec.name for spec in wires.unknown.get(node, ())]
+    if unknown:
+        names = listed(unknown, len(unknown) if whole else 5)
+        yield f"holds the ref of {names}, not in this tree"
 
 
 def _backoff(backoff: Backoff) -> str:
@@ -160,7 +164,8 @@ def _backoff(backoff: Backoff) -> str:
     if backoff.jitter:
         parts += f", less up to {backoff.jitter:.0%}"
     if backoff.max_attempts != math.inf:
-        parts += f", {amount(backoff.max_attempts)} attempts"
+        attempts = "attempt" if backoff.max_attempts == 1 else "attempts"
+        parts += f", {amount(backoff.max_attempts)} {attempts}"
     return f"{parts}, healthy after {seconds(backoff.reset_after)}"
 
 
