@@ -86,6 +86,9 @@ def test_it_shows_what_is_there(ctl: Ask) -> None:
         ["shop/back/clerk", "[1]", "ChildStarted"],
         ["shop/back", "[1]", "ChildStarted"],
     ]
+    code, out, err = ctl("events", "shop/bakc")
+    assert (code, out) == (1, "")
+    assert err.startswith("regrow ctl: nothing stands at 'shop/bakc' in the tree")
 
 
 def test_it_says_it_to_programs_in_json(ctl: Ask) -> None:

@@ -73,7 +73,10 @@ class _Shown:
                 return DONE
 
     async def events(self) -> int:
-        for event in await self._client.history(self._path):
+        found = await self._client.history(self._path)
+        if not found and self._path:
+            await self._client.details(self._path)  # says so, if there is no such place
+        for event in found:
             self._event(event)
         return DONE
 
