@@ -115,6 +115,7 @@ def test_it_steers(ctl: Ask, run: "subprocess.Popen[str]") -> None:
     assert ctl("terminate", "shop/work") == (0, "", "")
     assert ctl("start", "shop/work") == (0, "shop/work [3] running\n", "")
     assert ctl("suspend", "shop/back/clerk") == (0, "", "")
+    assert ctl("tree")[1].splitlines()[2].split()[:3] == ["clerk", "actor", "suspended"]
     code, out, _ = ctl("health")
     assert code == 0
     assert out.startswith("degraded\n  shop/back/clerk  degraded: ")

@@ -107,6 +107,19 @@ async def test_a_row_says_what_a_snapshot_says() -> None:
         assert (first.kind, first.children) == ("supervisor", 4)
 
 
+@virtual
+async def test_a_row_says_that_its_actor_is_suspended() -> None:
+    one = child(Worker, name="one")
+    async with open_tree(supervisor("shop", one)) as tree:
+        rows = Rows(tree, clock=Clock())
+        assert [row.state for row in rows.page(Query()).rows] == ["running", "running"]
+        tree[one].suspend()
+        _, row = rows.page(Query()).rows
+        assert (row.status, row.suspended, row.state) == ("running", True, "suspended")
+        tree[one].resume()
+        assert rows.page(Query()).rows[1].state == "running"
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
 @pytest.mark.parametrize("offset", range(11))
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def clean(text: str) -> str:
 
 def row_line(row: Row) -> str:
     """Give the line of a place in a tree."""
-    parts = [f"{'  ' * row.depth + row.name:<{_WIDTH}} {row.kind:<10} {row.status:<10}"]
+    parts = [f"{'  ' * row.depth + row.name:<{_WIDTH}} {row.kind:<10} {row.state:<10}"]
     if row.uptime is not None:
         parts.append(f"up {seconds(row.uptime)}")
     if row.restarts:

@@ -71,7 +71,7 @@ def _summary(row: Row) -> list[Piece]:
     pieces: list[Piece] = [
         (visible(row.kind), PLAIN),
         (", ", DIM),
-        (visible(row.status), STATUS.get(row.status, PLAIN)),
+        (visible(row.state), STATUS.get(row.state, PLAIN)),
         (f", life {count(row.incarnation)}", PLAIN),
         (f", {count(row.restarts)} restarts", WARN if row.restarts else PLAIN),
         (f", up {duration(row.uptime)}", PLAIN),

@@ -79,6 +79,7 @@ class Row:
         handling: The message in hand, if there is one.
         children: How many children it has.
         folded: Whether those are hidden.
+        suspended: Whether it is an actor that begins no message until it is resumed.
     """
 
     path: str
@@ -94,6 +95,13 @@ class Row:
     handling: str | None
     children: int
     folded: bool
+    suspended: bool = False
+
+    @property
+    def state(self) -> str:
+        """Its status in a word for people: an actor that runs may be suspended."""
+        paused = self.suspended and self.status == "running"
+        return "suspended" if paused else self.status
 
 
 @frozen
@@ -312,6 +320,7 @@ def row_of(place: Place, depth: int, folded: frozenset[str]) -> Row:
         handling=seen.handling,
         children=children,
         folded=children > 0 and seen.path in folded,
+        suspended=seen.suspended,
     )
 
 

@@ -28,6 +28,7 @@ _HEADING: Final = styled("bold")
 STATUS: Final = {
     "starting": styled("cyan"),
     "running": GOOD,
+    "suspended": WARN,
     "restarting": WARN,
     "stopping": styled("magenta"),
     "stopped": DIM,
@@ -130,8 +131,8 @@ def _place(row: Row, width: int, *, flat: bool) -> Piece:
 def _cell(row: Row, name: str, width: int) -> Piece:
     match name:
         case "status":
-            style = STATUS.get(row.status, PLAIN)
-            return fit(visible(row.status), width), style
+            style = STATUS.get(row.state, PLAIN)
+            return fit(visible(row.state), width), style
         case "life":
             return aligned(count(row.incarnation), width), DIM
         case "restarts":
