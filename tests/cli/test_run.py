@@ -140,6 +140,29 @@ def test_a_tree_that_gives_up_tells_the_timeline_of_its_failures(
     assert "regrow: supervisor 'shop' gave up: 3 restarts" in told
 
 
+def test_restarts_that_come_too_often_and_a_blocked_loop_are_logged(
+    command: Command, module: Callable[[str], str]
+) -> None:
+    blocking = FAILING.replace("await trio.lowlevel.checkpoint()", "time.sleep(0.3)")
+    source = f"import time\n{blocking}"
+    options = ("--restart-rate", "2", "--watchdog", "0.1")
+    with command("run", *options, f"{module(source)}:tree") as process:
+        _, err = process.communicate()
+    assert "WARNING shop/work [2] is restarted often: 2 times in the last minute" in err
+    assert "ERROR shop/work [1] " in err
+    assert "time.sleep" in err or " in work" in err
+
+
+def test_a_wrong_restart_rate_is_bad_usage(
+    command: Command, module: Callable[[str], str]
+) -> None:
+    with command("run", "--restart-rate", "0", f"{module(QUIET)}:tree") as process:
+        out, err = process.communicate()
+        assert process.returncode == 2
+    assert out == ""
+    assert "shop: restart_rate is 0.0 [invalid_restart_rate]." in err
+
+
 def test_a_tree_that_does_not_start_tells_why(
     command: Command, module: Callable[[str], str]
 ) -> None:

@@ -15,7 +15,7 @@ import trio
 
 import regrow
 from regrow import ControlSocketError, StartFailedError, child, supervisor
-from regrow.observe._client import ControlClient, RequestRefusedError
+from regrow.observe._client import GREET_WITHIN, ControlClient, RequestRefusedError
 from regrow.observe._socket import LONGEST, ControlSocket
 from tests.runtime.trees import open_tree, virtual
 
@@ -322,6 +322,21 @@ async def test_a_client_says_what_is_no_regrow_program(
                 async with ControlClient(str(tmp_path / "s")):
                     raise AssertionError
             assert caught.value.text == text
+
+
+@virtual
+async def test_a_client_says_that_a_program_stands_still(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as still:
+        still.bind(str(tmp_path / "s"))
+        still.listen()  # and nobody accepts
+        with pytest.raises(ControlSocketError) as caught:
+            async with ControlClient(str(tmp_path / "s")):
+                raise AssertionError
+    assert trio.current_time() == GREET_WITHIN
+    assert caught.value.text == (
+        "the program has not answered for 3 s. It stands still, or is held up by code "
+        "that is not async"
+    )
 
 
 def test_a_refusal_is_no_error_of_the_socket() -> None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
 import pytest
 import trio
@@ -26,6 +27,7 @@ from regrow import (
     serve_tree,
     supervisor,
 )
+from regrow._runtime.tree import running_of
 
 from .trees import Boom, Child, Story, open_tree, virtual
 
@@ -122,6 +124,12 @@ async def test_reading_is_a_cancellation_point_also_where_events_wait() -> None:
             await stream.receive()
         assert scope.cancelled_caught
         assert names([await stream.receive() for _ in range(3)]) == ENDS
+
+
+def test_what_looks_into_a_tree_wants_a_running_one() -> None:
+    spec: Any = supervisor("root")
+    with pytest.raises(TypeError, match="is no running tree: pass what open_tree gave"):
+        running_of(spec)
 
 
 # --------------------------------------------------------------------------- history

@@ -230,4 +230,8 @@ class Tree:
 def running_of(tree: Tree) -> Running:
     """Give the run that *tree* is the handle of, to what looks into trees."""
     # It stands here because it has no public name.
+    given: object = tree
+    if not isinstance(given, Tree):
+        message = f"{given!r} is no running tree: pass what open_tree gave"
+        raise TypeError(message)
     return tree._running  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

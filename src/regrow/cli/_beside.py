@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
@@ -28,6 +29,8 @@ async def run_beside(  # noqa: ASYNC910 - to wait for the tree is one
     *,
     observers: Iterable[Callable[[Event], object]] = (),
     control: str | None = None,
+    watchdog: float | None = None,
+    restart_rate: float = math.inf,
 ) -> None:
     """Run a tree as `run_tree` does, and *beside* along with it.
 
@@ -36,12 +39,20 @@ async def run_beside(  # noqa: ASYNC910 - to wait for the tree is one
         beside: Tasks that get the tree. They see it stop, too.
         observers: As for `run_tree`.
         control: As for `run_tree`.
+        watchdog: As for `run_tree`.
+        restart_rate: As for `run_tree`.
 
     Raises:
         ControlSocketError, SpecError, StartFailedError, RestartLimitExceededError: As from
             `run_tree`.
     """
-    opening = open_tree(spec, observers=observers, control=control)
+    opening = open_tree(
+        spec,
+        observers=observers,
+        control=control,
+        watchdog=watchdog,
+        restart_rate=restart_rate,
+    )
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         opening.signals = signals
         try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import traceback
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import trio
@@ -35,6 +37,8 @@ def run_target(
     control: str | None = None,
     http: str | None = None,
     live: bool = False,
+    watchdog: float | None = None,
+    restart_rate: float = math.inf,
 ) -> int:
     """Run the tree that *target* names; give the exit code.
 
@@ -43,6 +47,8 @@ def run_target(
         control: Where a control socket is to be, if there is to be one.
         http: Where to serve it over HTTP meanwhile, if that is wanted.
         live: Whether to show it meanwhile.
+        watchdog: As for `run_tree`.
+        restart_rate: As for `run_tree`.
     """
     console = Console(stderr=True)
     beside: list[Beside] = []
@@ -67,17 +73,25 @@ def run_target(
             return _refuse(console, str(error))
     # Does nothing if the module has set up logging by itself while it was imported.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    return _run(console, tree, control, beside)
+    timeline = Timeline()
+    run = partial(
+        run_beside,
+        tree,
+        beside,
+        observers=[timeline],
+        control=control,
+        watchdog=watchdog,
+        restart_rate=restart_rate,
+    )
+    return _run(console, tree, timeline, run)
 
 
 def _run(
-    console: Console, tree: Tree, control: str | None, beside: Sequence[Beside]
+    console: Console,
+    tree: Tree,
+    timeline: Timeline,
+    run: Callable[[], Awaitable[None]],
 ) -> int:
-    timeline = Timeline()
-
-    async def run() -> None:
-        await run_beside(tree, beside, observers=[timeline], control=control)
-
     try:
         trio.run(run)
     except (ControlSocketError, SpecError) as error:

@@ -32,6 +32,7 @@ LARGEST = (
     4 * 1024 * 1024
 )  # bytes of a line; a server sends no more than a quarter of it
 CHUNK: Final = 65536  # bytes read at once
+GREET_WITHIN: Final = 3.0  # seconds; whoever runs at all greets at once
 NO_REGROW: Final = "what listens there is no regrow program"
 
 
@@ -83,7 +84,13 @@ class ControlClient:
         except (OSError, ValueError) as error:
             self._gone(f"it cannot be opened ({error})", error)
         try:
-            await self._greet()
+            with trio.move_on_after(GREET_WITHIN) as waiting:
+                await self._greet()
+            if waiting.cancelled_caught:
+                self._gone(
+                    f"the program has not answered for {GREET_WITHIN:g} s. It stands "
+                    "still, or is held up by code that is not async"
+                )
         except BaseException:
             await trio.aclose_forcefully(self._stream)
             raise

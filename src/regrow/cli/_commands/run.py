@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+from ._types import number_of_seconds
 
 if TYPE_CHECKING:
     import argparse
@@ -44,6 +47,19 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="show the tree while it runs; what is printed meanwhile comes afterwards",
     )
+    run.add_argument(
+        "--watchdog",
+        type=number_of_seconds,
+        metavar="SECONDS",
+        help="log whose code holds the program up for longer than that",
+    )
+    run.add_argument(
+        "--restart-rate",
+        type=float,
+        default=math.inf,
+        metavar="N",
+        help="log a warning when a place is restarted N times in a minute",
+    )
     run.set_defaults(start=_start)
 
 
@@ -51,5 +67,10 @@ def _start(options: argparse.Namespace) -> int:
     from regrow.cli._run import run_target
 
     return run_target(
-        options.target, control=options.control, http=options.http, live=options.live
+        options.target,
+        control=options.control,
+        http=options.http,
+        live=options.live,
+        watchdog=options.watchdog,
+        restart_rate=options.restart_rate,
     )

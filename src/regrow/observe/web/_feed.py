@@ -19,7 +19,7 @@ import trio
 from regrow._core.events import ChildStarted, ChildStartFailed, Event
 from regrow._core.exits import ExitReason
 from regrow._core.history import light
-from regrow.observe._wire import event_json
+from regrow.observe._wire import timed_json
 
 if TYPE_CHECKING:
     from regrow._core.exits import Exit
@@ -38,11 +38,12 @@ BEFORE = "before"
 class Entry:
     """One event, and its text once somebody has read it."""
 
-    __slots__ = ("_event", "_text", "number")
+    __slots__ = ("_event", "_host", "_text", "number")
 
-    def __init__(self, number: int, event: Event) -> None:
+    def __init__(self, number: int, event: Event, host: Host) -> None:
         self.number: int = number
         self._event = event
+        self._host = host
         self._text = ""
 
     @property
@@ -50,7 +51,8 @@ class Entry:
         """The event as JSON, on one line."""
         if not self._text:
             # Dense and in ASCII: a line break in somebody's text would end the message.
-            self._text = json.dumps(event_json(self._event), separators=(",", ":"))
+            told = timed_json(self._event, self._host)
+            self._text = json.dumps(told, separators=(",", ":"))
         return self._text
 
 
@@ -106,7 +108,7 @@ class Feed:
 
     def _number(self, event: Event) -> None:
         self.last += 1
-        self._entries.append(Entry(self.last, _light(event)))
+        self._entries.append(Entry(self.last, _light(event), self._host))
 
     def _count(self, event: Event) -> None:
         place = self._host.find(event.path)
