@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -24,6 +24,8 @@ from regrow import (
 )
 from regrow.observe import _connection, _control
 from regrow.observe._client import ControlClient, RequestRefusedError
+from regrow.observe._followed import Following
+from regrow.observe._meter import BESIDE, Meter
 from regrow.observe._rows import Query, Rows
 from tests.runtime.trees import Boom, open_tree, virtual
 
@@ -630,3 +632,62 @@ async def test_idle_clients_do_not_hold_up_the_end(tmp_path: Path) -> None:
         assert trio.current_time() - before < 0.1
     for stream in streams:
         await stream.aclose()
+
+
+@virtual
+async def test_a_number_too_large_ends_no_connection(tmp_path: Path) -> None:
+    async with opened(tmp_path), raw(tmp_path) as client:
+        for op in ("health", "rows", "events", "cancel", "suspend", "nothing"):
+            line = f'{{"id":1e999,"op":"{op}","path":"shop/back/a"}}\n'
+            await client.stream.send_all(line.encode())
+            found = await client.line()
+            assert (found["id"], found["error"]["code"]) == (None, "malformed")
+        assert (await client.ask(id=1, op="health"))["ok"]["status"] == "ok"
+
+
+@virtual
+async def test_streams_are_one_reader_of_the_tree_however_many_there_are(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as (tree, _):
+        streams = tree._running.host.streams
+        assert streams == []
+        async with raw(tmp_path) as client:
+            for number in range(16):
+                found = await client.ask(id=number, op="events", path="elsewhere")
+                assert found == {"id": number, "stream": "begun"}
+            assert len(streams) == 1
+            for number in range(16):
+                found = await client.ask(id=number, op="cancel")
+                assert found == {"id": number, "stream": "ended"}
+            await wait_all_tasks_blocked()
+            assert streams == []
+
+
+@virtual
+async def test_a_stream_pays_for_what_it_looks_past(tmp_path: Path) -> None:
+    meter = Meter(clock=lambda: 0.0)
+    async with opened(tmp_path) as (tree, _), raw(tmp_path) as client:
+        server = cast("_control.ControlServer", tree._running.beside[0])
+        server.meter = meter
+        assert await client.ask(id=1, op="events", path="elsewhere")
+        before = meter._debt
+        for number in range(5):
+            tree._running.host.emit(ChildStarted("shop", number, 0.0, "worker"))
+            await wait_all_tasks_blocked()
+        assert meter._debt >= before + 5 * BESIDE
+
+
+@virtual
+async def test_what_every_stream_has_looked_at_is_held_no_longer(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as (tree, client):
+        events = await client.events("elsewhere")
+        (following,) = tree._running.host.streams
+        assert isinstance(following, Following)
+        tree._running.host.emit(ChildStarted("shop", 1, 0.0, "worker"))
+        assert len(following._events) == 1
+        await wait_all_tasks_blocked()
+        assert len(following._events) == 0
+        del events

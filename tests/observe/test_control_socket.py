@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import stat
 import subprocess
@@ -347,3 +348,51 @@ def test_a_refusal_is_no_error_of_the_socket() -> None:
         "try later [busy]",
     )
     assert not isinstance(error, OSError)
+
+
+@virtual
+async def test_what_no_file_can_be_called_is_refused() -> None:
+    text = "no file can be called that. Name a file, such as '/run/shop/control'"
+    assert await refused_at("/tmp/\ud800") == f"{text}."  # noqa: S108 - it is never made
+
+
+@virtual
+async def test_its_file_goes_also_when_the_program_has_gone_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    async with open_tree(TREE, control="s"):
+        assert (tmp_path / "s").is_socket()
+        os.chdir("elsewhere")
+    assert not (tmp_path / "s").exists()
+
+
+FORKS = """
+import os, sys, time
+from regrow.observe._socket import ControlSocket
+made = ControlSocket(sys.argv[1])
+if not (child := os.fork()):
+    os.close(1)
+    made.close()  # of the program, not of its child
+    time.sleep(60)
+print(child, flush=True)
+os._exit(0)
+"""
+
+
+def test_the_socket_of_a_dead_program_is_replaced_though_a_child_of_it_lives(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s"
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKS, str(path)],
+        capture_output=True,
+        check=True,
+    )
+    try:
+        assert path.is_socket()
+        made = ControlSocket(path)
+        made.close()
+    finally:
+        os.kill(int(found.stdout), signal.SIGKILL)

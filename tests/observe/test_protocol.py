@@ -182,3 +182,17 @@ def test_an_answer_that_is_too_large_is_refused() -> None:
     found = json.loads(line)
     assert found["id"] == 7
     assert found["error"]["code"] == "too_large"
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9e99999"])
+@pytest.mark.parametrize(
+    "line", ['{"id":%s,"op":"health"}', '{"op":"rows","limit":%s}']
+)
+def test_a_number_too_large_to_be_sent_back_is_malformed(
+    number: str, line: str
+) -> None:
+    refusal = parse((line % number).encode())
+    assert isinstance(refusal, Refusal)
+    assert refusal.code is Code.MALFORMED
+    text = f"the line is not JSON: {number} is too large a number"
+    assert refusal.text == text

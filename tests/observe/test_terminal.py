@@ -156,7 +156,7 @@ with Terminal(keys, fd, others=()):
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGQUIT])
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1])
 def test_a_program_that_hangs_can_be_quit_and_leaves_it_clean(
     number: signal.Signals,
 ) -> None:
@@ -173,3 +173,21 @@ def test_a_program_that_hangs_can_be_quit_and_leaves_it_clean(
             process.wait()
         assert process.returncode == -number
         assert screen.is_as_before
+
+
+def test_signals_that_the_program_catches_itself_are_left_to_it() -> None:
+    def mine(number: int, frame: object) -> None:
+        del number, frame
+
+    before = signal.signal(signal.SIGHUP, mine)
+    try:
+        with a_screen() as screen:
+            with of(screen):
+                assert signal.getsignal(signal.SIGHUP) is mine
+                assert signal.getsignal(signal.SIGUSR1) is not signal.SIG_DFL
+                signal.signal(signal.SIGUSR1, mine)
+            assert signal.getsignal(signal.SIGHUP) is mine
+            assert signal.getsignal(signal.SIGUSR1) is mine
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)

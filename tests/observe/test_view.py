@@ -1,5 +1,6 @@
 """Pictures of the live view, line by line."""
 
+import time
 from io import StringIO
 
 import pytest
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from regrow.observe._drawing import fit, width_of
 from regrow.observe._model import State, fitted
+from regrow.observe._panel import panel
 from regrow.observe._rows import Details, Page
 from regrow.observe._text import count, duration, visible, visible_lines
 from regrow.observe._view import CHROME, Shown, frame, panel_lines
@@ -264,3 +266,16 @@ def test_text_is_made_to_fit() -> None:
     assert fit("abcdef", 4) == "abc…"
     assert fit("漢漢漢", 4) == "漢 …"
     assert fit("abc", 0) == ""
+
+
+@pytest.mark.parametrize("width", [2, 3, 7, 80])
+def test_a_long_text_of_wide_characters_is_folded_in_time_like_its_length(
+    width: int,
+) -> None:
+    details = evolve(DETAILS, failure="中" * 10_000, history=())
+    begun_at = time.process_time()
+    lines = panel(details, width, 2.0)
+    assert time.process_time() - begun_at < 1  # it was more than a minute
+    texts = ["".join(text for text, _ in pieces) for pieces in lines]
+    assert all(width_of(text) == width for text in texts)
+    assert sum(text.count("中") for text in texts) == 10_000

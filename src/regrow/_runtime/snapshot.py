@@ -163,10 +163,12 @@ def health_of(root: Place) -> Health:
 def _reasons(
     place: Place, now: float, *, root: bool, below_running: bool
 ) -> Iterator[HealthReason]:
-    seen = _picture(place, now, deep=False)
-    yield from judge(seen, root=root, below_running=below_running, now=now)
-    if isinstance(place, SupervisorPlace):
+    running = below_running
+    if not _supervises_well(place, now):
+        seen = _picture(place, now, deep=False)
+        yield from judge(seen, root=root, below_running=below_running, now=now)
         running = below_running and seen.status == "running"
+    if isinstance(place, SupervisorPlace):
         for child in place.children.values():
             if not _plainly_well(child):
                 yield from _reasons(child, now, root=False, below_running=running)
@@ -181,6 +183,16 @@ def _plainly_well(place: Place) -> bool:
         box = place.box
         return box.count < box.rules.capacity * NEARLY_FULL or not box.count
     return not isinstance(place, SupervisorPlace)
+
+
+def _supervises_well(place: Place, now: float) -> bool:
+    """Whether `judge` would find nothing of a supervisor itself, told without a picture."""
+    life = place.life
+    if life is None or life.ends or not life.up or place.spec.backoff is not None:
+        return False
+    if not isinstance(place, SupervisorPlace) or place.supervisor_life is None:
+        return False
+    return not place.supervisor_life.machine.used(now)
 
 
 # ------------------------------------------------------------------------------- stacks

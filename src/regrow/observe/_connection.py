@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from regrow._core.events import EventsLost
 from regrow.errors import RegrowError
 
 from ._answers import LOOKS, RefusedError, is_below, refusal
@@ -22,10 +21,8 @@ from ._protocol import INTERNAL, Code, Op, Refusal, Request, parse
 from ._rows_json import page_json
 
 if TYPE_CHECKING:
-    from regrow._core.events import Event
-    from regrow._runtime.stream import EventStream
-
     from ._control import ControlServer
+    from ._followed import Followed
 
 __all__ = ["Connection"]
 
@@ -56,7 +53,7 @@ class Connection:
         self._lines = 0
         self._requests = 0
         self._less = trio.Event()
-        self._followed: dict[str, _Followed] = {}
+        self._followed: dict[str, Followed] = {}
 
     @property
     def busy(self) -> bool:
@@ -172,11 +169,6 @@ class Connection:
         self._less = trio.Event()
         self._server.less_to_do()
 
-    def finish(self) -> None:
-        """The tree has ended: there are no more events than those that wait."""
-        for followed in self._followed.values():
-            followed.stream.end()
-
     async def _page(self, request: Request) -> None:
         """Send the rows asked for; while they cannot be found yet, wait."""
         meter = self._server.meter
@@ -207,10 +199,13 @@ class Connection:
         if key in self._followed:
             text = "there is a stream of that id already. Give this one another id"
             raise RefusedError(Code.BAD_ARGUMENT, text)
-        followed = _Followed(request, self._server.events())
+        path = request.path
+        followed = self._server.following.follow(
+            lambda event: is_below(event.path, path)
+        )
         self._followed[key] = followed
         self.begins()
-        nursery.start_soon(self._send_events, key, followed)
+        nursery.start_soon(self._send_events, request, followed)
 
     def _cancel(self, request: Request) -> None:
         followed = self._followed.get(json.dumps(request.id))
@@ -219,52 +214,24 @@ class Connection:
         followed.cancel()
 
     @enable_ki_protection
-    async def _send_events(self, key: str, followed: _Followed) -> None:
+    async def _send_events(self, request: Request, followed: Followed) -> None:
         """Send events until the stream is cancelled, or the tree has ended."""
-        request, meter = followed.request, self._server.meter
+        meter = self._server.meter
         try:
-            async with followed.stream:
-                await self.send(begun(request))
-                while (event := await followed.next()) is not None:
-                    if not is_below(event.path, request.path) and not isinstance(
-                        event, EventsLost
-                    ):
-                        continue
-                    begun_at = await meter.turn()
-                    try:
+            await self.send(begun(request))
+            while await followed.wait():
+                begun_at = await meter.turn()
+                line = b""
+                try:
+                    event = followed.next()
+                    if event is not None:
                         line = told(request, self._server.answers.event(event))
-                    finally:
-                        meter.spent(begun_at)
+                finally:
+                    meter.spent(begun_at)
+                if line:
                     await self.send(line)
-            del self._followed[key]
+            del self._followed[json.dumps(request.id)]
             await self.send(ended(request))
         finally:
+            followed.close()
             self.ends()
-
-
-class _Followed:
-    """A stream of events that a client reads."""
-
-    def __init__(self, request: Request, stream: EventStream) -> None:
-        self.request: Request = request
-        self.stream: EventStream = stream
-        self._waiting = trio.CancelScope()
-        self._cancelled = False
-
-    def cancel(self) -> None:
-        """The client wants no more; a line that is being sent is sent to its end."""
-        self._cancelled = True
-        self._waiting.cancel(reason="the client has cancelled the stream")
-
-    async def next(self) -> Event | None:
-        """Give the next event; `None` after the last one."""
-        if self._cancelled:
-            await trio.lowlevel.checkpoint()
-            return None
-        self._waiting = trio.CancelScope()
-        with self._waiting:
-            try:
-                return await self.stream.receive()
-            except trio.EndOfChannel:
-                return None  # noqa: ASYNC910 - receive was one
-        return None

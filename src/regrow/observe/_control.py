@@ -21,6 +21,7 @@ from regrow.errors import RegrowError
 
 from ._answers import Answers, RefusedError, refusal
 from ._connection import Connection
+from ._followed import Following
 from ._lines import answer, greeting, refused
 from ._meter import Meter
 from ._protocol import INTERNAL, Code, Refusal
@@ -30,7 +31,6 @@ from ._socket import peer_uid
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from regrow._runtime.stream import EventStream
     from regrow._runtime.tree import Tree
 
     from ._protocol import Request
@@ -59,6 +59,7 @@ class ControlServer:
     Attributes:
         answers: What it answers.
         meter: As given.
+        following: The events that clients follow.
         greeting: The first line of every connection.
     """
 
@@ -69,8 +70,8 @@ class ControlServer:
         self.meter: Meter = Meter() if meter is None else meter
         self.greeting: bytes = greeting(tree.path, os.getpid())
         self._socket = socket
-        self._tree = tree
         self._running = running_of(tree)
+        self.following: Following = Following(self._running.host, EVENTS)
         self._nursery: trio.Nursery | None = None
         self._accepting = trio.CancelScope()
         self._connections: dict[Connection, None] = {}
@@ -105,8 +106,7 @@ class ControlServer:
         self._accepting.cancel(reason="the tree is over")
         for scope in self._steering:
             scope.cancel(reason="the tree is over")
-        for connection in self._connections:
-            connection.finish()
+        self.following.end()
         with trio.move_on_after(FAREWELL):
             while any(connection.busy for connection in self._connections):
                 await self._less.wait()
@@ -200,10 +200,6 @@ class ControlServer:
         stream.socket.close()
 
     # ------------------------------------------------------------------ for connections
-
-    def events(self) -> EventStream:
-        """Give the events of the tree from now on."""
-        return self._tree.events(EVENTS)
 
     def stop_tree(self) -> None:
         """Stop the tree in order."""

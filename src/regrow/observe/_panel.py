@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from ._drawing import Line, Piece, aligned, line, width_of
+from rich.cells import get_character_cell_size
+
+from ._drawing import Line, Piece, aligned, line
 from ._table import BAD, DIM, GOOD, PLAIN, STATUS, STRONG, WARN
 from ._text import count, duration, visible, visible_lines
 
@@ -116,26 +118,33 @@ def _folded(pieces: list[Piece], width: int) -> Iterator[Line]:
     current: list[Piece] = []
     left = width
     for text, style in pieces:
-        rest = text
-        while width_of(rest) > left and width > 0:
-            head = _head(rest, left)
-            if not head and left == width:
-                break  # a wide character, and a screen of one column
-            yield line([*current, (head, style)], width, PLAIN)
-            rest, current, left = rest[len(head) :], [], width
-        current.append((rest, style))
-        left -= width_of(rest)
+        at = 0
+        while at < len(text):
+            size, taken = _head(text, at, left)
+            if at + size == len(text):
+                current.append((text[at:], style))
+                left -= taken
+                break
+            if not size and left == width:
+                # A wide character, and a screen of one column.
+                current.append((text[at:], style))
+                left = 0
+                break
+            yield line([*current, (text[at : at + size], style)], width, PLAIN)
+            at, current, left = at + size, [], width
     yield line(current, width, PLAIN)
 
 
-def _head(text: str, width: int) -> str:
-    """Give as much of *text* as has room in *width* columns."""
+def _head(text: str, at: int, width: int) -> tuple[int, int]:
+    """Give how much of *text* from *at* on has room in *width* columns, and its columns."""
     if text.isascii():
-        return text[:width]
+        size = min(len(text) - at, max(width, 0))
+        return size, size
     taken = size = 0
-    for character in text:
-        taken += width_of(character)
-        if taken > width:
+    for index in range(at, len(text)):
+        more = get_character_cell_size(text[index])
+        if taken + more > width:
             break
+        taken += more
         size += 1
-    return text[:size]
+    return size, taken

@@ -7,6 +7,7 @@ depth and in each of its arguments; whatever comes in is a `Request` or a `Refus
 from __future__ import annotations
 
 import json
+import math
 from enum import Enum
 from typing import TYPE_CHECKING, Final, NoReturn, cast, get_args
 
@@ -130,7 +131,8 @@ def parse(line: bytes) -> Request | Refusal:
     if len(line) > LONGEST:
         return Refusal(None, Code.TOO_LONG, f"a line has at most {LONGEST} bytes")
     try:
-        found = cast("object", json.loads(line, parse_constant=_no_number))
+        loaded = json.loads(line, parse_constant=_no_number, parse_float=_finite)
+        found = cast("object", loaded)
     except (ValueError, RecursionError) as error:
         text = f"the line is not JSON: {error}"
         return Refusal(None, Code.MALFORMED, text)
@@ -270,6 +272,15 @@ def _wrong(text: str) -> NoReturn:
 def _no_number(name: str) -> NoReturn:
     message = f"{name} is no number"
     raise ValueError(message)
+
+
+def _finite(text: str) -> float:
+    """Give the number; one that is too large to be one could not be sent back."""
+    value = float(text)
+    if math.isinf(value):
+        message = f"{text[:20]} is too large a number"
+        raise ValueError(message)
+    return value
 
 
 def _short(value: object) -> str:

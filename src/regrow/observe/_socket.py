@@ -16,6 +16,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
+from weakref import WeakSet
 
 from regrow.errors import ControlSocketError
 
@@ -46,7 +47,10 @@ class ControlSocket:
         self.path: Path = _checked(path)
         self.socket: socket.socket | None = None
         self._identity: tuple[int, int] = (0, 0)
+        self._file: Path = self.path
         try:
+            # To be removed also when the program has gone to another folder meanwhile.
+            self._file = self.path.absolute()
             with _locked(self.path):
                 self._listen()
         except OSError as error:
@@ -73,6 +77,13 @@ class ControlSocket:
             raise
         made.settimeout(0)
         self.socket = made
+        _LISTENING.add(self)
+
+    def forget(self) -> None:
+        """Listen no more in a process that was forked; the file is not its own."""
+        made, self.socket = self.socket, None
+        if made is not None:
+            made.close()
 
     def close(self) -> None:
         """Remove the file if it is still ours, and listen no more; again does nothing."""
@@ -84,10 +95,22 @@ class ControlSocket:
 
     def _remove(self) -> None:
         try:
-            if _identity(self.path) == self._identity:
-                self.path.unlink()
+            if _identity(self._file) == self._identity:
+                self._file.unlink()
         except OSError:
             pass  # somebody has removed it, or its folder: nothing is left to do
+
+
+_LISTENING: Final[WeakSet[ControlSocket]] = WeakSet()
+
+
+def _forget_all() -> None:
+    """A child that lives on would keep the socket open after its program has died."""
+    for each in list(_LISTENING):
+        each.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)
 
 
 class HasOptions(Protocol):
@@ -114,7 +137,11 @@ def _checked(path: str | os.PathLike[str]) -> Path:
     if not isinstance(given, str | os.PathLike) or not name or "\0" in name:
         text = "it is no path. Name a file, such as '/run/shop/control'"
         raise ControlSocketError(name, text)
-    length = len(os.fsencode(name))
+    try:
+        length = len(os.fsencode(name))
+    except UnicodeEncodeError:
+        text = "no file can be called that. Name a file, such as '/run/shop/control'"
+        raise ControlSocketError(name, text) from None
     if length > LONGEST:
         text = f"a socket's path has at most {LONGEST} bytes, and it has {length}"
         raise ControlSocketError(name, f"{text}. Name a shorter one")

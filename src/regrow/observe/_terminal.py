@@ -36,6 +36,16 @@ _LEAVE: Final = b"\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
 
 _GIVEN_UP: Final = 1.0  # seconds; a terminal that takes nothing for so long is stopped
 
+_DEADLY: Final = (
+    signal.SIGQUIT,
+    signal.SIGHUP,
+    signal.SIGALRM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGXCPU,
+)
+"""Signals that end a Python program there and then, unless it says otherwise."""
+
 _LFLAG: Final = 3  # the places of these in what termios gives
 _IFLAG: Final = 0
 _CC: Final = 6
@@ -86,7 +96,7 @@ class Terminal:
         self._out = -1
         self._aside: Aside | None = None
         self._before: Attributes = []
-        self._quit: Handler = None
+        self._handlers: dict[int, Handler] = {}
 
     def __enter__(self) -> Terminal:
         self._out = _opened(self._screen)
@@ -94,9 +104,7 @@ class Terminal:
             self._before = termios.tcgetattr(self.keys)
             self._shown = True
             self._aside = Aside(self._fds)
-            # In Python, this signal would end the program and leave the terminal as it is.
-            with suppress(ValueError):  # not in the main thread
-                self._quit = signal.signal(signal.SIGQUIT, self._leave_at_once)
+            self._await_signals()
             termios.tcsetattr(self.keys, termios.TCSADRAIN, _one_by_one(self._before))
             self._write_now(_ENTER)
         except BaseException:
@@ -158,13 +166,32 @@ class Terminal:
                 self._write_now(_LEAVE)
             with suppress(termios.error):
                 termios.tcsetattr(self.keys, termios.TCSANOW, self._before)
-            with suppress(ValueError):
-                signal.signal(signal.SIGQUIT, self._quit or signal.SIG_DFL)
+            self._give_back_signals()
             if self._aside is not None:
                 self._aside.close()
         if self._out >= 0:
             os.close(self._out)
             self._out = -1
+
+    def _await_signals(self) -> None:
+        """Catch what would end the program at once and leave the terminal as it is.
+
+        What the program catches itself, or ignores, is left alone.
+        """
+        for number in _DEADLY:
+            handler = signal.getsignal(number)
+            if handler is signal.SIG_DFL:
+                with suppress(ValueError):  # not in the main thread
+                    signal.signal(number, self._leave_at_once)
+                    self._handlers[number] = handler
+
+    def _give_back_signals(self) -> None:
+        for number, handler in self._handlers.items():
+            # Unless somebody else has taken it meanwhile.
+            if signal.getsignal(number) == self._leave_at_once:
+                with suppress(ValueError):
+                    signal.signal(number, handler)
+        self._handlers.clear()
 
     def _leave_at_once(self, number: int, frame: FrameType | None) -> None:
         del frame

@@ -233,3 +233,13 @@ async def test_frames_of_what_crashed_are_not_kept() -> None:
         ]
         assert [str(error) for error in errors] == ["x", "x"]
         assert [error.__traceback__ for error in errors] == [None, None]
+
+
+@virtual
+async def test_a_question_for_the_headers_alone_ends_at_once() -> None:
+    async with open_tree(shop()) as tree:
+        client = Client(app(tree))
+        for path in ("/events", "/tree.json"):
+            with trio.fail_after(1):
+                answer = await client.ask("HEAD", path)
+            assert (answer.status, answer.text) == (200, "")

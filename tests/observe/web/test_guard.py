@@ -5,7 +5,7 @@ import trio
 
 from regrow import Supervisor, child, supervisor
 from regrow.observe.web import app
-from regrow.observe.web._guard import host_of, is_loopback
+from regrow.observe.web._guard import check_token, host_of, is_loopback
 from tests.runtime.trees import open_tree, virtual
 
 from .client import Client
@@ -110,7 +110,9 @@ def test_the_name_in_a_host_header(text: str, host: str) -> None:
     assert host_of(text) == host
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost"]
+)
 def test_what_is_loopback(host: str) -> None:
     assert is_loopback(host)
 
@@ -118,3 +120,12 @@ def test_what_is_loopback(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.1", "localhost.evil.example", ""])  # noqa: S104 - text
 def test_what_is_not(host: str) -> None:
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["geheim\u00e9nis", "from a file\n", " " * 9, "x\udcffyz12345", "a\tbcdefgh"],
+)
+def test_a_token_that_no_header_can_have_is_refused(token: str) -> None:
+    with pytest.raises(ValueError, match="the token has characters that a header"):
+        check_token(token)

@@ -1,12 +1,14 @@
 """The tree as JSON: whole, as rows, and one place of it."""
 
 import json
+import logging
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 import trio
 
-from regrow import Actor, Supervisor, child, dynamic, supervisor
+from regrow import Actor, ActorCrashedError, Supervisor, child, dynamic, supervisor
 from regrow.observe.web import app
 from tests.runtime.trees import open_tree, virtual
 
@@ -189,3 +191,43 @@ def test_a_wrong_question_is_refused(body: bytes, error: str) -> None:
             assert error in answer.json["error"]
 
     run()
+
+
+@virtual
+async def test_halves_of_surrogate_pairs_are_answered_as_any_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # What is captured of the log goes on to those who cannot have them.
+    caplog.set_level(logging.CRITICAL + 1, "regrow")
+    name = "half\ud800"
+    spec = supervisor("shop", child(Worker), child(idle, name=name))
+    async with open_tree(spec) as tree:
+        client = Client(app(tree))
+        with pytest.raises(ActorCrashedError):
+            await tree.ref("shop/worker", Worker).call(Worker.fail, "name\udcff")
+        found = (await client.get("/place/shop/worker")).json
+        assert "name\udcff" in found["failure"]
+        assert name in [row["name"] for row in (await rows(client)).json["rows"]]
+        answer = await rows(client, filter="\udcff")
+        assert (answer.status, answer.json["rows"]) == (200, [])
+        assert (await client.get("/tree.json")).status == 200
+        metrics = await client.get("/metrics")
+        assert 'path="shop/half\\\\ud800"' in metrics.text
+
+
+@virtual
+async def test_a_question_that_ends_in_its_middle_is_no_error() -> None:
+    async def gone() -> dict[str, str]:
+        await trio.lowlevel.checkpoint()
+        return {"type": "http.disconnect"}
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        await trio.lowlevel.checkpoint()
+        sent.append(message)
+
+    async with open_tree(shop()) as tree:
+        client = Client(app(tree))
+        await client.app(client._scope("POST", "/rows", {}), gone, send)
+        assert sent[0]["status"] == 400

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from regrow import Actor, AddressError, Supervisor, child, open_tree, supervisor
-from regrow.observe.web import serve
+from regrow.observe.web import _connections, serve
 from regrow.observe.web._bind import Address, listen
 
 
@@ -24,7 +24,7 @@ async def idle() -> None:
 
 
 def shop() -> Supervisor:
-    return supervisor("shop", child(Worker), child(idle))
+    return supervisor("shop", child(Worker), child(idle), intensity=100)
 
 
 async def connect(url: str, path: str) -> trio.SocketStream:
@@ -218,3 +218,33 @@ async def test_the_server_is_started_by_a_partial_too() -> None:
         url = await nursery.start(partial(serve, tree, "0", token="correct horse"))  # noqa: S106
         assert url
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.slow
+async def test_a_flood_of_connections_takes_no_more_than_its_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_connections, "MOST", 5)
+    with trio.fail_after(10):
+        async with open_tree(shop()) as tree, trio.open_nursery() as nursery:
+            url = await nursery.start(serve, tree, "0")
+            lives = await connect(url, "/events")
+            await read_until(lives, b"event: open")
+            await trio.sleep(0.01)
+            port = int(url.rstrip("/").rpartition(":")[2])
+            begun = (
+                b"POST /rows HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+            )
+            flood: list[trio.SocketStream] = []
+            for _ in range(20):
+                stream = await trio.open_tcp_stream("127.0.0.1", port)
+                await stream.send_all(begun)
+                flood.append(stream)
+                await tree.ref("shop/worker", Worker).cast(Worker.fail)
+                await read_until(lives, b"ChildStarted")  # it is not the silent one
+            assert b'{"live":true}' in await get(url, "/health/live", b"}")
+            for stream in flood[:-5]:
+                assert await stream.receive_some() == b""
+            for stream in (lives, *flood):
+                await stream.aclose()
+            nursery.cancel_scope.cancel()

@@ -8,7 +8,6 @@ import trio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from regrow._runtime.following import follow, unfollow
@@ -19,6 +18,7 @@ from regrow.observe._rows import Rows
 from ._events import Streams
 from ._feed import Feed
 from ._guard import Guard, check_token
+from ._json import Json
 from ._latency import Latency
 from ._measure import Metrics
 from ._page import page
@@ -113,7 +113,7 @@ async def _refuse(_: Request, error: Exception) -> Response:
     """Say that there is no such path, or no such method of it."""
     await trio.lowlevel.checkpoint()
     known = error if isinstance(error, HTTPException) else HTTPException(500)
-    return JSONResponse({"error": known.detail}, known.status_code, known.headers)
+    return Json({"error": known.detail}, known.status_code, known.headers)
 
 
 def app(

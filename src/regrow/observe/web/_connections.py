@@ -8,7 +8,7 @@ writing has a scope of its own, inside that shield: cut, the client counts as go
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import trio
 from hypercorn.trio.tcp_server import TCPServer
@@ -27,19 +27,27 @@ __all__ = ["serve_connections"]
 
 _log = logging.getLogger("regrow.web")
 
+MOST: Final = (
+    128  # connections at once; the descriptors of the program are not for them
+)
+
 
 class CuttableStream:
     """What hypercorn uses of a socket's stream.
 
     Attributes:
         socket: The socket.
+        active_at: When something was read or written last, on the run's clock.
     """
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
         self._cut = False
+        self._dropped = False
         self._writing: trio.CancelScope | None = None
         self.socket: trio.socket.SocketType = stream.socket
+        self.active_at: float = trio.current_time()
+        self._reading = trio.CancelScope()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Write all of *data*.
@@ -52,13 +60,21 @@ class CuttableStream:
             with trio.CancelScope() as self._writing:
                 await self._stream.send_all(data)
             self._writing = None
+            self.active_at = trio.current_time()
         if self._cut:
             message = "cut off"
             raise trio.BrokenResourceError(message)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Give what has come in; nothing at the end."""
-        return await self._stream.receive_some(max_bytes)
+        """Give what has come in; nothing at the end, or when it was dropped."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._dropped:
+            return b""
+        with trio.CancelScope() as self._reading:
+            data = await self._stream.receive_some(max_bytes)
+            self.active_at = trio.current_time()
+            return data
+        return b""
 
     async def send_eof(self) -> None:
         """Say that no more will be written."""
@@ -74,6 +90,12 @@ class CuttableStream:
         if self._writing is not None:
             self._writing.cancel()
 
+    def drop(self) -> None:
+        """Take the client for gone; what it has begun to change is still finished."""
+        self.cut()
+        self._dropped = True
+        self._reading.cancel(reason="there are too many connections")
+
 
 async def serve_connections(
     app: ASGIFramework,
@@ -84,6 +106,8 @@ async def serve_connections(
 ) -> None:
     """Serve *app* until *until* returns; then for `config.graceful_timeout` seconds more.
 
+    Of more than 128 connections that is dropped which was silent for longest.
+
     Cancelled, it cuts all connections.
     """
     wrapped = wrap_app(app, config.wsgi_max_body_size, "asgi")
@@ -91,6 +115,10 @@ async def serve_connections(
     streams: set[CuttableStream] = set()
 
     async def handle(stream: trio.SocketStream) -> None:  # noqa: ASYNC910 - a task
+        if len(streams) >= MOST:
+            silent = min(streams, key=lambda each: each.active_at)
+            streams.discard(silent)
+            silent.drop()
         cuttable = CuttableStream(stream)
         streams.add(cuttable)
         try:

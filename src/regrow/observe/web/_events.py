@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import trio
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from ._json import Json
 from ._streamed import Streamed
 
 if TYPE_CHECKING:
@@ -43,11 +44,11 @@ class Streams:
         await trio.lowlevel.checkpoint()
         if self._open >= MOST:
             text = f"{MOST} streams are open: close one, or poll /tree.json"
-            return JSONResponse({"error": text}, 503, {"Retry-After": "5"})
+            return Json({"error": text}, 503, {"Retry-After": "5"})
         try:
             cursor = self._begin(request)
         except ValueError as error:
-            return JSONResponse({"error": str(error)}, 400)
+            return Json({"error": str(error)}, 400)
         headers = {"X-Accel-Buffering": "no"}  # a proxy is to pass on what there is
 
         async def produce(write: Write) -> None:

@@ -65,6 +65,11 @@ def families(
         yield _latency(measured, latency)
 
 
+def _label(path: str) -> str:
+    """Give *path* as UTF-8 can have it: a name may have half of a surrogate pair."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
 def _gauge(name: str, text: str, label: str, values: dict[str, int]) -> Metric:
     found = GaugeMetricFamily(name, text, labels=[label] if label else [])
     for value, count in values.items():
@@ -78,7 +83,7 @@ def _restarts(measured: Measured, feed: Feed) -> Metric:
     )
     for place, seen in measured.places:
         for reason, count in sorted(feed.reasons(place).items()):
-            found.add_metric([seen.path, reason], count)
+            found.add_metric([_label(seen.path), reason], count)
     return found
 
 
@@ -92,9 +97,9 @@ def _of_places(measured: Measured) -> Iterator[Metric]:
         "regrow_suspended", "1 for an actor that is suspended.", labels=["path"]
     )
     for _, seen in measured.places:
-        status.add_metric([seen.path, seen.kind, seen.status], 1)
+        status.add_metric([_label(seen.path), seen.kind, seen.status], 1)
         if seen.suspended:
-            suspended.add_metric([seen.path], 1)
+            suspended.add_metric([_label(seen.path)], 1)
     yield status
     yield suspended
     for name, text, value in _NUMBERS:
@@ -102,7 +107,7 @@ def _of_places(measured: Measured) -> Iterator[Metric]:
         for _, seen in measured.places:
             number = value(seen)
             if number is not None:
-                family.add_metric([seen.path], number)
+                family.add_metric([_label(seen.path)], number)
         yield family
 
 
@@ -158,5 +163,5 @@ def _latency(measured: Measured, latency: Latency) -> Metric:
     for place, seen in measured.places:
         times = latency.of(place)
         if times is not None:
-            found.add_metric([seen.path], times.buckets(), times.total)
+            found.add_metric([_label(seen.path)], times.buckets(), times.total)
     return found

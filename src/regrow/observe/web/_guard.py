@@ -7,7 +7,8 @@ import ipaddress
 from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+
+from ._json import Json
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -62,7 +63,7 @@ class Guard:
 
         app: ASGIApp = self._app
         if wrong:
-            app = JSONResponse({"error": wrong}, 403)
+            app = Json({"error": wrong}, 403)
         await app(scope, receive, send_with_headers)
 
     def _wrong(self, scope: Scope) -> str:
@@ -89,7 +90,7 @@ def check_token(token: str | None) -> str | None:
     """Give *token* as it is.
 
     Raises:
-        ValueError: It is too short to be one.
+        ValueError: It is too short to be one, or no header can have it.
     """
     if token is not None and len(token) < SHORTEST:
         message = (
@@ -97,7 +98,17 @@ def check_token(token: str | None) -> str | None:
             f"use {SHORTEST} or more that nobody guesses"
         )
         raise ValueError(message)
+    if token is not None and not _sendable(token):
+        message = (
+            "the token has characters that a header cannot have: use letters and digits "
+            "of ASCII, with no blank or line break around them"
+        )
+        raise ValueError(message)
     return token
+
+
+def _sendable(token: str) -> bool:
+    return token.isascii() and token.isprintable() and token == token.strip()
 
 
 def bears(headers: Headers, token: str) -> bool:
@@ -119,6 +130,9 @@ def is_loopback(host: str) -> bool:
     if host in LOOPBACK_NAMES or host.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    # A socket for both versions gives the older one's addresses like that.
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback

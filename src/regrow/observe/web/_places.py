@@ -7,7 +7,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 import trio
-from starlette.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
 from regrow._runtime.place import SupervisorPlace
 from regrow._runtime.snapshot import shallow
@@ -16,6 +17,7 @@ from regrow.observe._rows import Query, Rows
 from regrow.observe._rows_json import page_json, row_json
 from regrow.observe._wire import plain
 
+from ._json import Json
 from ._streamed import Streamed
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ class Places:
         found = self._rows.details(path)
         seen = shallow(place)
         failure = seen.last_failure
-        return JSONResponse(
+        return Json(
             {
                 "place": _alone(seen),
                 "row": row_json(found.row),
@@ -94,9 +96,9 @@ class Places:
             }
         )
 
-    def _nothing_at(self, path: str) -> JSONResponse:
+    def _nothing_at(self, path: str) -> Json:
         text = f"nothing stands at {path!r} in the tree {self._tree.path!r}"
-        return JSONResponse({"error": text}, 404)
+        return Json({"error": text}, 404)
 
     async def rows(self, request: Request) -> Response:
         """The rows that the page shows, and what there is in all."""
@@ -104,14 +106,14 @@ class Places:
         try:
             query = await _question(request)
         except BadQuestionError as error:
-            return JSONResponse({"error": str(error)}, 400)
+            return Json({"error": str(error)}, 400)
         page = self._rows.page(query)
         if page.pending:
             await trio.sleep(self._rows.due())
             page = self._rows.page(query)
         answer = page_json(page)
         answer["steers"] = self._steers
-        return JSONResponse(answer)
+        return Json(answer)
 
 
 async def _write_tree(root: Place, write: Write) -> None:
@@ -162,11 +164,15 @@ async def _question(request: Request) -> Query:
         BadQuestionError: The body is too long, or no such question.
     """
     body = b""
-    async with aclosing(request.stream()) as chunks:
-        async for chunk in chunks:
-            body += chunk
-            if len(body) > LONGEST:
-                break
+    try:
+        async with aclosing(request.stream()) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > LONGEST:
+                    break
+    except ClientDisconnect as error:  # nobody is left to be answered
+        message = "the question ends in its middle"
+        raise BadQuestionError(message) from error
     asked = parse(body)
     if isinstance(asked, Refusal):
         raise BadQuestionError(asked.text)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import trio
-from starlette.responses import JSONResponse
 
 from regrow._runtime.place import SupervisorPlace
 from regrow._runtime.snapshot import shallow
+
+from ._json import Json
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -40,13 +41,13 @@ class Health:
         self._tree = tree
         self._running = running
 
-    async def live(self, _: Request) -> JSONResponse:
+    async def live(self, _: Request) -> Json:
         """200 while the tree has not ended; to get an answer at all says the rest."""
         await trio.lowlevel.checkpoint()
         alive = not self._running.over.is_set()
-        return JSONResponse({"live": alive}, 200 if alive else 503)
+        return Json({"live": alive}, 200 if alive else 503)
 
-    async def ready(self, _: Request) -> JSONResponse:
+    async def ready(self, _: Request) -> Json:
         """200 while every required place runs, and the health is not failing."""
         down = await self.down()
         health = self._tree.health()
@@ -67,7 +68,7 @@ class Health:
             "reasons": reasons[:MOST],
             "more": max(0, len(reasons) - MOST),
         }
-        return JSONResponse(answer, 200 if ready else 503)
+        return Json(answer, 200 if ready else 503)
 
     async def down(self) -> list[tuple[str, str]]:
         """Give the required places that do not run, and what they do instead."""

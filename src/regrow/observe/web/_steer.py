@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import trio
-from starlette.responses import JSONResponse
 
 from regrow.errors import RegrowError
 from regrow.observe._answers import STEERS, Answers, RefusedError, refusal
 from regrow.observe._protocol import Code, Op, Request as Wanted
 
 from ._guard import bears
+from ._json import Json
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,24 +38,24 @@ class Steering:
         self._answers = answers
         self._token = token
 
-    def action(self, action: str) -> Callable[[Request], Awaitable[JSONResponse]]:
+    def action(self, action: str) -> Callable[[Request], Awaitable[Json]]:
         """Give what does *action* to the place that the request's path names."""
 
-        async def act(request: Request) -> JSONResponse:
+        async def act(request: Request) -> Json:
             return await self._answer(request, action, request.path_params["path"])
 
         return act
 
-    async def by_query(self, request: Request) -> JSONResponse:
+    async def by_query(self, request: Request) -> Json:
         """Do `?action=` to `?path=`: a browser changes a path that has a `..` in it."""
         action = request.query_params.get("action", "")
         if action not in ACTIONS:
             await trio.lowlevel.checkpoint()
             text = f"action is none of {', '.join(ACTIONS)}"
-            return JSONResponse({"error": text}, 400)
+            return Json({"error": text}, 400)
         return await self._answer(request, action, request.query_params.get("path", ""))
 
-    async def _answer(self, request: Request, action: str, path: str) -> JSONResponse:
+    async def _answer(self, request: Request, action: str, path: str) -> Json:
         """Do what is asked for and answer when it is done.
 
         A client that goes away stops nothing: what was begun is finished.
@@ -64,12 +64,12 @@ class Steering:
         if not bears(request.headers, self._token):
             text = "write 'Authorization: Bearer TOKEN' with the token of this app"
             headers = {"WWW-Authenticate": "Bearer"}
-            return JSONResponse({"error": text}, 401, headers)
+            return Json({"error": text}, 401, headers)
         wanted = Wanted(None, ACTIONS[action], path)
         try:
             await self._answers.steer(wanted)
         except (RefusedError, RegrowError) as error:
             refused = refusal(wanted, error)
             status = STATUSES.get(refused.code, BROKEN)
-            return JSONResponse({"error": refused.text}, status)
-        return JSONResponse({"done": action, "path": path})
+            return Json({"error": refused.text}, status)
+        return Json({"done": action, "path": path})

@@ -40,7 +40,7 @@ class Streamed(Response):
         del self.headers["content-length"]
         self._produce = produce
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI has it
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Be the ASGI app that answers."""
         await send(
             {
@@ -49,6 +49,11 @@ class Streamed(Response):
                 "headers": self.raw_headers,
             }
         )
+
+        if scope["method"] == "HEAD":
+            # Nobody would read it, and what goes on for ever would not end.
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
 
         async def write(text: str) -> None:
             body = text.encode()
