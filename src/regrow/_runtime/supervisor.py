@@ -129,6 +129,8 @@ class SupervisorLife(Life):
             self.end(None, cut=True)
         else:
             cut = finished.outcome is steps.Outcome.STOPPED
+            if place.parent is None and finished.error is not None:
+                self.told = False  # the tree stops because of that, and not before
             self.end(finished.error, cut=cut, busy=finished.busy)
 
     async def _serve(self) -> None:  # noqa: ASYNC910 - see TURN
