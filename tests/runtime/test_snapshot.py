@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -454,7 +455,10 @@ def test_an_exception_without_a_text_is_told_of_all_the_same() -> None:
 
     failure = FailureSnapshot(1.5, 2, Broken())
     assert failure.error == "Broken: its text cannot be made"
-    assert failure.traceback == failure.error
+    if sys.version_info < (3, 13):
+        assert failure.traceback == failure.error
+    else:  # there it passes over notes that cannot be had
+        assert "Broken: <exception str() failed>\n" in failure.traceback
     assert failure.as_json() == {
         "at": 1.5,
         "incarnation": 2,
