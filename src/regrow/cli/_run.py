@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import traceback
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
@@ -23,12 +22,12 @@ from regrow.observe._terminal import NoTerminalError, Terminal
 
 from ._beside import Beside, run_beside
 from ._live import LiveView
-from ._target import BadTargetError, Tree, load_tree
+from ._loading import BAD_USAGE, load_for
+from ._target import Tree
 from ._timeline import Timeline, show_failure
 
 IN_ORDER: Final = 0
 FAILED: Final = 1
-BAD_USAGE: Final = 2
 
 
 def run_target(
@@ -58,12 +57,11 @@ def run_target(
     except NoTerminalError as error:
         return _refuse(console, str(error))
     try:
-        tree = load_tree(target)
-    except (BadTargetError, SpecError) as error:
+        tree = load_for("run", target)
+    except SpecError as error:
         return _refuse(console, str(error))
-    except Exception:  # noqa: BLE001 - the user's own code; its traceback says the rest
-        traceback.print_exc()
-        return _refuse(console, f"loading {target} failed")
+    if tree is None:
+        return BAD_USAGE
     if http is not None:
         try:
             from ._http import Http
