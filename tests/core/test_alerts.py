@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from attrs import define, frozen
 from hypothesis import given, strategies as st
 
 from regrow import (
     ChildExited,
+    ChildRestarting,
     ChildStarted,
     ExitReason,
     Failure,
@@ -15,7 +17,8 @@ from regrow import (
     RestartLimitExceededError,
 )
 from regrow._core.alerts import MANY, RestartRates
-from regrow._core.history import DEEPEST, KEPT, MOST, History, light
+from regrow._core.history import KEPT, History
+from regrow._core.light import DEEPEST, MOST, Shed, light
 
 
 @given(
@@ -189,7 +192,7 @@ def test_whatever_an_exception_keeps_its_text_with_it_reads_the_same(
     error: BaseException,
 ) -> None:
     error.__dict__["__notes__"] = ["while paying"]
-    kept = light(raised(error, raised(KeyError("x"))))
+    kept = Shed(raised(error, raised(KeyError("x")))).error()
     assert kept is not error
     assert type(kept) is type(error)
     assert (str(kept), repr(kept.args)) == (str(error), repr(error.args))
@@ -199,10 +202,86 @@ def test_whatever_an_exception_keeps_its_text_with_it_reads_the_same(
     assert kept.__cause__.__traceback__ is kept.__traceback__ is None
 
 
+class MovedError(Exception):
+    """One that lets nobody see what it has."""
+
+    args = property()
+    __dict__ = property()
+
+    def __str__(self) -> str:
+        return "moved"
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (KeyError("x"), "KeyError"),
+        (OddError(7, why="odd"), "OddError"),
+        (SlottedError(5), "SlottedError"),
+        (FileNotFoundError(2, "No such file", "bank.db"), "FileNotFoundError"),
+        (StubbornError(), "StubbornError"),
+        (CountedError("x"), "CountedError"),
+        (MovedError(), "RuntimeError"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_exception_is_made_anew_when_it_is_asked_for(
+    error: Exception, name: str
+) -> None:
+    raised(error)
+    made = CountedError.made
+    shed = Shed(error)
+    kept = shed.error()
+    assert kept is shed.error() is not error
+    assert type(kept).__name__ == name
+    assert kept.__traceback__ is None
+    assert CountedError.made == made
+    if name != "RuntimeError":
+        assert (str(kept), kept.args, vars(kept)) == (
+            str(error),
+            error.args,
+            vars(error),
+        )
+
+
+def test_what_becomes_of_an_exception_later_is_not_kept() -> None:
+    error = OddError(7, why="odd")
+    shed = Shed(error)
+    error.code = 8
+    error.args = ()
+    kept = shed.error()
+    assert isinstance(kept, OddError)
+    assert (kept.code, kept.args) == (7, ("7: odd",))
+
+
+def test_the_end_and_the_restart_of_one_crash_keep_one_exception() -> None:
+    history = History()
+    error = raised(KeyError("x"))
+    end = crashed(error)
+    restart = ChildRestarting("root/x", 1, 0.0, 1, 0.0, error, 3)
+    for event in (end, restart, restart):
+        history.add(event)
+    kept = history.events()
+    assert [type(event) for event in kept] == [
+        ChildExited,
+        ChildRestarting,
+        ChildRestarting,
+    ]
+    (one,) = {id(getattr(event, "error", None)) for event in kept}
+    assert one != id(error)
+    assert history.events() == kept
+    first, second, _ = kept
+    assert isinstance(first, ChildExited)
+    assert attrs.evolve(first, error=error) == end
+    assert isinstance(second, ChildRestarting)
+    assert attrs.evolve(second, error=error) == restart
+
+
 def test_nothing_that_its_class_defines_is_called_to_keep_an_exception() -> None:
     error = CountedError("x")
+    made = CountedError.made
     kept = light(error)
-    assert (type(kept), str(kept), CountedError.made) == (CountedError, "x", 1)
+    assert (type(kept), str(kept), CountedError.made) == (CountedError, "x", made)
     group = light(raised(LiteralErrors(), raised(KeyError("x"))))
     assert isinstance(group, LiteralErrors)
     assert (str(group), repr(group.exceptions), repr(group.__cause__)) == (

@@ -11,7 +11,19 @@ from .exits import Exit
 from .specs import ChildSpec, Strategy
 from .steps import ChildCounts, ChildInfo
 
-__all__ = ["Child", "Status", "count", "covered", "info", "kept_down"]
+__all__ = [
+    "DOWN",
+    "RESTARTING",
+    "RUNNING",
+    "STARTING",
+    "STOPPING",
+    "Child",
+    "Status",
+    "count",
+    "covered",
+    "info",
+    "kept_down",
+]
 
 
 class Status(Enum):
@@ -24,12 +36,20 @@ class Status(Enum):
     RESTARTING = auto()
 
 
+# A global name is found ten times as fast as a member of an enum.
+DOWN = Status.DOWN
+STARTING = Status.STARTING
+RUNNING = Status.RUNNING
+STOPPING = Status.STOPPING
+RESTARTING = Status.RESTARTING
+
+
 @define(eq=False)
 class Child:
     """A child and what is known of it."""
 
     spec: ChildSpec
-    status: Status = Status.DOWN
+    status: Status = DOWN
     run: int = 0
     """The start that events must name; 0 while there is none."""
     open: bool = True
@@ -52,7 +72,7 @@ class Child:
     @property
     def active(self) -> bool:
         """Whether it counts as a significant child that is still there (S46)."""
-        return self.status in {Status.RUNNING, Status.RESTARTING, Status.STARTING}
+        return self.status in {RUNNING, RESTARTING, STARTING}
 
 
 def covered(
@@ -82,7 +102,7 @@ def kept_down(strategy: Strategy, children: Collection[Child]) -> set[Child]:
     kept: set[Child] = set()
     for waiting in [child for child in children if child.delayed]:
         kept.update(covered(strategy, children, waiting))
-    return {child for child in kept if child.status is Status.DOWN and child.open}
+    return {child for child in kept if child.status is DOWN and child.open}
 
 
 def _shown(child: Child) -> Literal["running", "restarting", "stopped"]:

@@ -19,10 +19,11 @@ class ExitReason(Enum):
     KILLED = "killed"
     """It was cut off: its time to stop had run out."""
 
-    @property
-    def clean(self) -> bool:
-        """Whether a transient child stays down after such an end (S23)."""
-        return self is ExitReason.NORMAL or self is ExitReason.SHUTDOWN
+    clean: bool
+    """Whether a transient child stays down after such an end (S23)."""
+
+    def __init__(self, value: str) -> None:
+        self.clean = value in {"normal", "shutdown"}
 
 
 @frozen

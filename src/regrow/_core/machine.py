@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from . import steps as out
-from .child import Status
+from .child import DOWN, RESTARTING, RUNNING, STOPPING
 from .requests import Requests
 from .specs import SupervisorSpec
 from .work import Ended, Kind, Retry, Work
@@ -113,11 +113,11 @@ class SupervisorMachine(Requests):
         if child is None:
             return
         work = self._in_hand()
-        was_cancelled = child.status is Status.STOPPING  # but it was quicker
+        was_cancelled = child.status is STOPPING  # but it was quicker
         if was_cancelled and work.kind is not Kind.SHUTDOWN:
             self._tell_stop(work, child)
             return
-        child.status = Status.RUNNING
+        child.status = RUNNING
         if was_cancelled:  # it is stopped when its turn comes (S40)
             work.stops = deque(self._running(self._children.values()))
         child.up_at = self._now
@@ -129,7 +129,7 @@ class SupervisorMachine(Requests):
             return  # T6
         child.exit = event.exit
         child.ended_at = self._now
-        if child.status is Status.STOPPING:
+        if child.status is STOPPING:
             self._settle(child)
             self._reported()
         else:
@@ -140,11 +140,11 @@ class SupervisorMachine(Requests):
         if child is None:
             return
         child.ended_at = child.up_at = self._now
-        if child.status is Status.STOPPING:
+        if child.status is STOPPING:
             self._settle(child)
             self._reported()
             return
-        child.status = Status.DOWN
+        child.status = DOWN
         child.run = 0
         work = self._in_hand()
         work.awaited -= 1
@@ -155,10 +155,10 @@ class SupervisorMachine(Requests):
         child = self._current(event.name, event.run)
         if child is None:
             return
-        if child.status is Status.STOPPING:
+        if child.status is STOPPING:
             self._settle(child)
         else:
-            child.status = Status.DOWN
+            child.status = DOWN
             child.run = 0
             self._drop(child)  # S9, E1
             work = self._in_hand()
@@ -200,7 +200,7 @@ class SupervisorMachine(Requests):
             if work.kind.over_with_start:
                 work.answer = self._stopped_error()
         for child in self._children.values():
-            if child.status in {Status.DOWN, Status.RESTARTING}:
+            if child.status in {DOWN, RESTARTING}:
                 self._close(child)
 
     def _on_stop(self, event: out.StopRequested) -> None:

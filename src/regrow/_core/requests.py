@@ -11,7 +11,7 @@ from regrow.errors import (
 )
 
 from . import steps as out
-from .child import Child, Status, count, covered, info, kept_down
+from .child import DOWN, RESTARTING, RUNNING, Child, count, covered, info, kept_down
 from .restarts import Restarts
 from .specs import ChildSpec
 from .work import Kind, Work
@@ -70,8 +70,8 @@ class Requests(Restarts):
             self._reply(ticket, child.spec)
         elif isinstance(request, out.TerminateChild):
             self._terminate(ticket, child)
-        elif child.status is not Status.DOWN:  # S16, S17: only from `undefined`
-            restarting = child.status is Status.RESTARTING
+        elif child.status is not DOWN:  # S16, S17: only from `undefined`
+            restarting = child.status is RESTARTING
             error = ChildActiveError(self.path, request.name, restarting=restarting)
             self._reply(ticket, error)
         elif isinstance(request, out.DeleteChild):
@@ -84,7 +84,7 @@ class Requests(Restarts):
         """S14, D9: its spec has been checked."""
         other = self._children.get(spec.name)
         if other is not None:
-            started = other.status is Status.RUNNING or self.spec.forgets
+            started = other.status is RUNNING or self.spec.forgets
             error = ChildExistsError(self.path, spec.name, started=started)
             self._reply(ticket, error)
         elif len(self._children) >= self.spec.max_children:
@@ -105,7 +105,7 @@ class Requests(Restarts):
 
     def _terminate(self, ticket: int, child: Child) -> None:
         """S15; of a child that waits, it cancels the wait for good (T8)."""
-        if child.status is Status.RUNNING:
+        if child.status is RUNNING:
             work = Work(Kind.TERMINATE, subject=child, ticket=ticket)
             work.stops.append(child)
             self._begin(work)
@@ -113,11 +113,11 @@ class Requests(Restarts):
             self._terminate_delayed(ticket, child)
         else:
             over = [child]
-            if child.status is Status.RESTARTING:  # S34: its round is over
+            if child.status is RESTARTING:  # S34: its round is over
                 over = covered(self.spec.strategy, self._children.values(), child)
             self._unschedule(child)
             for other in over:
-                if other.status is Status.DOWN:
+                if other.status is DOWN:
                     self._drop(other)
             self._reply(ticket, None)
 

@@ -10,7 +10,7 @@ from regrow.errors import Failure, RestartLimitExceededError, StartFailedError
 
 from . import steps as out
 from .backoff import Backoff, FailureRow
-from .child import Child, Status, covered, kept_down
+from .child import DOWN, RESTARTING, RUNNING, Child, covered, kept_down
 from .exits import Exit
 from .intensity import RestartWindow, Verdict
 from .shutdown import Shutdown
@@ -46,7 +46,7 @@ class Restarts(Shutdown):
         child = self._children.get(name)
         if child is None or child.row is None:
             return 0
-        running = child.status is Status.RUNNING and child.exit is None
+        running = child.status is RUNNING and child.exit is None
         return child.row.used(now - child.up_at if running else 0.0)
 
     def token_of(self, name: str) -> int:
@@ -58,10 +58,10 @@ class Restarts(Shutdown):
 
     def _ended(self, child: Child, end: Exit) -> None:
         """Judge the end of a child that nobody asked for (S23)."""
-        child.status = Status.DOWN
+        child.status = DOWN
         child.exit = None
         child.run = 0
-        if not end.reason.clean:
+        if end.busy and not end.reason.clean:
             self._clock.set_back(end.busy, now=self._now, floor=self._window.last)
         restarts = _restarts(child, end)
         if self._draining or end.fatal:
@@ -89,7 +89,7 @@ class Restarts(Shutdown):
 
     def _failed_attempt(self, work: Work, child: Child, error: BaseException) -> None:
         """A start that will be tried again has failed (S31, D5)."""
-        child.status = Status.RESTARTING
+        child.status = RESTARTING
         if self.spec.strategy != "one_for_one":  # whose first start goes on (D5)
             work.starts.clear()
         if child.spec.backoff is None:
@@ -177,7 +177,7 @@ class Restarts(Shutdown):
         ]
         for event in before:
             child = self._current(event.name, event.run)
-            if child is not None and child.status is Status.RUNNING:
+            if child is not None and child.status is RUNNING:
                 child.ended_at = self._now
                 ended.append((child, event.exit))
         along: list[Child] = []
@@ -194,11 +194,13 @@ class Restarts(Shutdown):
     def _round(self, child: Child) -> None:
         """Stop what runs in the range, in reverse, then start all of it (S28-S30)."""
         group = covered(self.spec.strategy, self._children.values(), child)
+        work = Work(Kind.ROUND)
         for other in group:
             self._unschedule(other)  # a round overrides a sibling's wait (S33, D5)
-        work = Work(Kind.ROUND)
-        work.stops.extend(self._running(group))
-        work.starts.extend(other for other in group if not left_out(other))
+            if other.status is RUNNING:
+                work.stops.appendleft(other)
+            if not left_out(other):
+                work.starts.append(other)
         self._begin(work)
 
     def _wait(self, child: Child, backoff: Backoff, failure: Failure) -> None:
@@ -206,7 +208,7 @@ class Restarts(Shutdown):
         row = child.row
         assert row is not None  # noqa: S101 - the failure was counted in it
         delay = backoff.delay(row.count, self._draw)
-        child.status = Status.RESTARTING
+        child.status = RESTARTING
         child.delayed = True
         child.token = self._next()
         allowed = backoff.max_attempts - 1  # at the last of them it gives up

@@ -3,7 +3,7 @@
 from regrow.errors import ActorInterruptedError, ActorStoppedError
 
 from . import steps as out
-from .child import Status
+from .child import DOWN
 from .specs import SupervisorSpec
 from .work import Kind, Work, Workbench
 
@@ -50,7 +50,7 @@ class Shutdown(Workbench):
     def _leave_idle(self, work: Work, *, final: bool) -> None:
         work.final = final
         for child in list(self._children.values()):
-            if child.status is Status.DOWN:
+            if child.status is DOWN:
                 self._leave(child, final=final)
         if final:
             self._closing = True

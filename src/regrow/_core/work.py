@@ -8,14 +8,14 @@ done is no matter here; the classes that build on this one decide it.
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from attrs import define, field
 
 from . import steps as out
-from .child import Child, Status
+from .child import DOWN, RESTARTING, RUNNING, STARTING, STOPPING, Child
 from .exits import Exit
 from .intensity import WorkClock
 from .specs import SupervisorSpec
@@ -44,8 +44,8 @@ class Work:
     """The piece of work in hand."""
 
     kind: Kind
-    stops: deque[Child] = field(factory=deque[Child])
-    starts: deque[Child] = field(factory=deque[Child])
+    stops: deque[Child] = field(factory=cast("Callable[[], deque[Child]]", deque))
+    starts: deque[Child] = field(factory=cast("Callable[[], deque[Child]]", deque))
     subject: Child | None = None
     ticket: int | None = None
     answer: out.Answer = None
@@ -133,7 +133,7 @@ class Workbench(ABC):
 
     def _start(self, work: Work, child: Child) -> None:
         child.run = self._next()
-        child.status = Status.STARTING
+        child.status = STARTING
         child.open = True
         work.awaited += 1
         work.starting = child
@@ -149,7 +149,7 @@ class Workbench(ABC):
             ):  # found dead: neither counted nor restarted (S37)
                 self._settle(child)
                 continue
-            child.status = Status.STOPPING
+            child.status = STOPPING
             work.awaited += 1
             self._tell_stop(work, child)
 
@@ -165,7 +165,7 @@ class Workbench(ABC):
     def _settle(self, child: Child) -> None:
         """Enter that a child which the work in hand has stopped is down."""
         work = self._in_hand()
-        child.status = Status.DOWN
+        child.status = DOWN
         child.run = 0
         child.exit = None
         match work.kind:
@@ -185,8 +185,8 @@ class Workbench(ABC):
         """Start no more of it; what is being started is cancelled and awaited."""
         work.starts.clear()
         child = work.starting
-        if child is not None and child.status is Status.STARTING:
-            child.status = Status.STOPPING
+        if child is not None and child.status is STARTING:
+            child.status = STOPPING
             self._steps.append(out.CancelStart(child.spec.name, child.run))
 
     # ------------------------------------------------------------------- the children
@@ -198,7 +198,7 @@ class Workbench(ABC):
 
     def _running(self, among: Iterable[Child]) -> list[Child]:
         """Those that run, in reverse order: so they are stopped."""
-        running = [child for child in among if child.status is Status.RUNNING]
+        running = [child for child in among if child.status is RUNNING]
         running.reverse()
         return running
 
@@ -209,8 +209,8 @@ class Workbench(ABC):
         child.token = 0
         child.delayed = False
         child.failed = None
-        if child.status is Status.RESTARTING:
-            child.status = Status.DOWN
+        if child.status is RESTARTING:
+            child.status = DOWN
 
     def _drop(self, child: Child) -> None:
         """*child* is down for good: keep its spec, or forget it (S9, S15, S23)."""
@@ -254,4 +254,4 @@ class Workbench(ABC):
 
 def left_out(child: Child) -> bool:
     """Whether a round of restarts drops *child*: a temporary one that ran (S28)."""
-    return child.spec.restart == "temporary" and child.status is not Status.DOWN
+    return child.spec.restart == "temporary" and child.status is not DOWN

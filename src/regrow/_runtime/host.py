@@ -113,7 +113,7 @@ class Host:
 
     def now(self) -> float:
         """Seconds on the run's clock."""
-        return trio.current_time()
+        return self.clock()
 
     def wall(self, at: float) -> datetime:
         """Give the local date and time of *at*, in seconds on the run's clock.

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Inbox"]
 
+HEARD_FIRST = (steps.StopRequested, steps.Drain)
+
 
 class Inbox:
     """The events of one life of a supervisor."""
@@ -31,7 +33,7 @@ class Inbox:
 
     def put(self, event: steps.Event) -> None:
         """Put *event* in; a stop is heard before what came in front of it (T17)."""
-        if isinstance(event, steps.StopRequested | steps.Drain):
+        if isinstance(event, HEARD_FIRST):
             self._events.appendleft(event)
         else:
             self._events.append(event)

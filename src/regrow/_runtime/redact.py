@@ -46,6 +46,8 @@ def shown(actor: object, name: str, value: object) -> str:
 
 def shown_message(actor: object, request: Request) -> str:
     """Give the message in hand as a call, such as `deposit(20)`, in 200 characters."""
+    if not request.args and not request.kwargs:
+        return cut(f"{request.name}()")
     args = request.args[:MOST]
     if _redact_of(actor) is None:
         texts = [brief(value) for value in args]

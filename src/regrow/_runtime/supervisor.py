@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SupervisorLife"]
 
+REPORTS = (steps.Started, steps.Exited, steps.StartFailed, steps.Ignored)
+"""What children tell of themselves."""
+
 TURN = 64  # events taken up without letting others run
 
 
@@ -156,16 +159,8 @@ class SupervisorLife(Life):
 
     def post(self, event: steps.Event) -> None:
         """Let it hear of *event*."""
-        match event:
-            case (
-                steps.Started(name=name)
-                | steps.Exited(name=name)
-                | steps.StartFailed(name=name)
-                | steps.Ignored(name=name)
-            ):
-                self.busy_with.pop(name, None)
-            case _:
-                pass
+        if self.busy_with and isinstance(event, REPORTS):
+            self.busy_with.pop(event.name, None)
         self.inbox.put(event)
 
     # ------------------------------------------------------------------------- steps
@@ -176,6 +171,8 @@ class SupervisorLife(Life):
                 self._start_child(name, run)
             case steps.StopChild():
                 self._stop_child(step)
+            case steps.RestartDecided():
+                tell_restart(self.supervisor_place, step)
             case steps.CancelStart(name=name, run=run):
                 self._cancel_start(name, run)
             case steps.ClosePlace(name=name):
@@ -193,8 +190,6 @@ class SupervisorLife(Life):
                 self._reply(ticket, answer)
             case steps.Up():
                 self.is_up()
-            case steps.RestartDecided():
-                tell_restart(self.supervisor_place, step)
             case steps.Ending():
                 tell_ending(self, step)
             case steps.Finished():

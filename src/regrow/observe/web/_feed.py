@@ -18,7 +18,7 @@ import trio
 
 from regrow._core.events import ChildStarted, ChildStartFailed, Event
 from regrow._core.exits import ExitReason
-from regrow._core.history import light
+from regrow._core.light import light
 from regrow.observe._wire import timed_json
 
 if TYPE_CHECKING:

@@ -1,0 +1,179 @@
+"""Exceptions without their tracebacks, to be kept for long.
+
+An exception holds its traceback, that the frames of the actor that crashed, and those all
+that it knew: a thousand of them could be the whole memory of a program. The given one is
+somebody else's: it is left alone, and nothing that its class defines is called.
+"""
+
+import struct
+from collections import deque
+from typing import cast
+
+from attrs import evolve
+
+from regrow.errors import Failure, RestartLimitExceededError
+
+__all__ = ["Shed", "light"]
+
+MOST = 100  # exceptions that one refers to, as causes and members of groups
+DEEPEST = 20  # groups in groups
+HEAP_TYPE = 1 << 9  # what the classes that are written in Python have in `__flags__`
+POINTER = struct.calcsize("P")
+
+
+class Shed:
+    """What is left of an exception: enough to make one that reads the same.
+
+    Most of those that are kept are never looked at again, and to take the arguments of one
+    costs a fifth of making another.
+    """
+
+    __slots__ = ("_args", "_fields", "_kind", "_made")
+
+    def __init__(self, error: BaseException) -> None:
+        self._made: BaseException | None = None
+        self._kind = type(error)
+        if error.__cause__ is not None or not _has_args_alone(self._kind):
+            self._made = light(error)
+            return
+        try:
+            self._args = _args_of(error)
+            self._fields = dict(error.__dict__)
+        except Exception:  # noqa: BLE001 - a class of somebody's
+            self._made = light(error)
+
+    def error(self) -> BaseException:
+        """Give the exception, the same one each time."""
+        if self._made is None:
+            self._made = _made(self._kind, _native(self._kind), self._args)
+            self._made.__dict__.update(self._fields)
+        return self._made
+
+
+def light(error: BaseException) -> BaseException:
+    """Give an exception that reads the same, and so its causes, but holds no frames.
+
+    Of very many that hang together the first hundred are copied: of other causes nothing is
+    kept, and of other members of groups their names.
+    """
+    holds = issubclass(type(error), BaseExceptionGroup | RestartLimitExceededError)
+    if holds or error.__cause__ is not None:
+        return _Copies().whole(error)
+    return _alone(error)
+
+
+class _Copies:
+    """Copies of exceptions that refer to one another, in circles too."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, BaseException] = {}
+        self._left = MOST
+        self._ahead: deque[tuple[BaseException, BaseException]] = deque()
+
+    def whole(self, error: BaseException) -> BaseException:
+        """Copy *error* with what it refers to."""
+        first = self._copy(error, DEEPEST)
+        while self._ahead:  # not by calling itself: there may be thousands of causes
+            given, made = self._ahead.popleft()
+            if isinstance(made, RestartLimitExceededError):
+                self._left += len(made.failures)
+                made.failures = tuple(map(self._failure, made.failures))
+            cause = given.__cause__
+            if cause is not None and (self._left > 0 or id(cause) in self._made):
+                _set(made, "__cause__", self._copy(cause, DEEPEST))
+        return first
+
+    def _failure(self, failure: Failure) -> Failure:
+        if failure.error is None:
+            return failure
+        return evolve(failure, error=self._copy(failure.error, DEEPEST))
+
+    def _copy(self, error: BaseException, deeper: int) -> BaseException:
+        """Copy *error*, for now without its cause."""
+        made = self._made.get(id(error))
+        if made is not None:
+            return made
+        if self._left <= 0 or not deeper:
+            return _name_of(error)
+        self._left -= 1
+        if issubclass(type(error), BaseExceptionGroup):
+            group = cast("BaseExceptionGroup[BaseException]", error)
+            made = self._copy_group(group, deeper)
+        else:
+            made = _alone(error)
+        self._made[id(error)] = made
+        self._ahead.append((error, made))
+        return made
+
+    def _copy_group(
+        self, group: BaseExceptionGroup[BaseException], deeper: int
+    ) -> BaseException:
+        members = [self._copy(member, deeper - 1) for member in group.exceptions]
+        kind = type(group)
+        try:
+            made = BaseExceptionGroup.__new__(kind, group.message, members)
+            _take_over(group, made)
+        except Exception:  # noqa: BLE001 - a class of somebody's
+            return BaseExceptionGroup(group.message, members)
+        return made
+
+
+def _alone(error: BaseException) -> BaseException:
+    """Copy *error* without what it refers to; where that cannot be, give its name.
+
+    It is made by what Python itself has for its kind, which knows what it keeps besides
+    `args`, such as the file of an `OSError`.
+    """
+    kind = type(error)
+    try:
+        native = _native(kind)
+        args = cast("tuple[object, ...]", native.__reduce__(error)[1])
+        made = _made(kind, native, args)
+        _take_over(error, made)
+    except Exception:  # noqa: BLE001 - a class of somebody's; its name must do
+        return _name_of(error)
+    return made
+
+
+def _native(kind: type[BaseException]) -> type[BaseException]:
+    """Give the class of Python's own that *kind* is derived from."""
+    for base in kind.__mro__:
+        if not base.__flags__ & HEAP_TYPE:
+            break
+    return cast("type[BaseException]", base)
+
+
+def _made(
+    kind: type[BaseException], native: type[BaseException], args: tuple[object, ...]
+) -> BaseException:
+    made = native.__new__(kind, *args)
+    native.__init__(made, *args)
+    return made
+
+
+def _has_args_alone(kind: type[BaseException]) -> bool:
+    """Whether its instances keep nothing but `args` and what is in their `__dict__`."""
+    size = kind.__basicsize__
+    if kind.__weakrefoffset__:
+        size -= POINTER
+    return size == BaseException.__basicsize__
+
+
+def _take_over(error: BaseException, made: BaseException) -> None:
+    """Give *made* what was set on *error*, in `__slots__` too."""
+    made.__dict__.update(error.__dict__)
+    if _has_args_alone(type(error)):
+        return
+    state: object = object.__getstate__(error)
+    if isinstance(state, tuple):
+        slots = cast("tuple[object, dict[str, object]]", state)[1]
+        for name, value in slots.items():
+            _set(made, name, value)
+
+
+def _name_of(error: BaseException) -> BaseException:
+    return RuntimeError(type(error).__name__)
+
+
+_args_of = BaseException.args.__get__  # type: ignore[attr-defined]  # whatever its class has
+_set = object.__setattr__  # also where the class of an exception is frozen
