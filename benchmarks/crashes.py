@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Crash", "Group", "Siblings", "each"]
 
+RestartLoop: TypeAlias = Callable[
+    [raw.Inbox, Callable[[raw.Inbox], Awaitable[None]]], Awaitable[None]
+]
+
 
 class Crash(Workload):
     """A crash, until the replacement answers.
@@ -33,8 +39,11 @@ class Crash(Workload):
     By `wall`, time that the machine gave to others counts; by `cpu` it does not.
     Sizes: 10,000 crashes, one after the other; those in the log go to a null handler.
     Baseline: `raw.restart_loop`, a loop with `except Exception` around a function that reads
-    a memory channel. Its docstring says what it does not do. In the last row the message
-    that breaks it is a call, whose sender is told; the loop is around a function that tells.
+    a memory channel. Its docstring says what it does not do. `written` is with a log that
+    formats its tracebacks, as that of a service does. In the row `nursery` the loop is
+    `raw.nursery_loop`, in which each life has a task and a nursery of its own, as it has in
+    regrow. In the last row the message that breaks it is a call, whose sender is told; the
+    loop is around a function that tells.
     """
 
     name = "crash"
@@ -46,6 +55,9 @@ class Crash(Workload):
         return {
             "regrow": partial(trio.run, crash_among, 0, crashes),
             "raw": partial(trio.run, restart_loop_among, 0, crashes),
+            "regrow, written": partial(written, crash_among, 0, crashes),
+            "raw, written": partial(written, restart_loop_among, 0, crashes),
+            "nursery": partial(trio.run, nursery_loop, crashes),
             "regrow, told": partial(trio.run, crash_told, crashes),
             "raw, told": partial(trio.run, restart_loop_told, crashes),
         }
@@ -70,6 +82,18 @@ class Crash(Workload):
                 targets=(at_most(50_000, of_ratio=False),),
             ),
             Row("max, computed", "µs", pick("regrow", "max"), pick("raw", "max")),
+            Row(
+                "p50, log written",
+                "µs",
+                pick("regrow, written", "p50"),
+                pick("raw, written", "p50"),
+            ),
+            Row(
+                "p50, against a nursery for each life",
+                "µs",
+                pick("regrow", "p50"),
+                pick("nursery", "p50"),
+            ),
             Row(
                 "p50, sender told",
                 "µs",
@@ -157,7 +181,30 @@ async def crash_among(count: int, crashes: int) -> Figures:
         return await each(crashes, crash)
 
 
-async def restart_loop_among(count: int, crashes: int) -> Figures:
+def written(
+    run: Callable[[int, int], Coroutine[object, object, Figures]],
+    count: int,
+    crashes: int,
+) -> Figures:
+    """Measure *run* while the log is formatted, and thrown away."""
+    root = logging.getLogger()
+    handlers = root.handlers
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        root.handlers = [logging.StreamHandler(nowhere)]
+        try:
+            return trio.run(run, count, crashes)
+        finally:
+            root.handlers = handlers
+
+
+async def nursery_loop(crashes: int) -> Figures:
+    """Crash what runs in a nursery of its own."""
+    return await restart_loop_among(0, crashes, raw.nursery_loop)
+
+
+async def restart_loop_among(
+    count: int, crashes: int, loop: RestartLoop = raw.restart_loop
+) -> Figures:
     """Crash what runs in a loop, among so many tasks."""
     kept: list[object] = []
     to_actor, inbox = trio.open_memory_channel[raw.Message](raw.BUFFER)
@@ -169,7 +216,7 @@ async def restart_loop_among(count: int, crashes: int) -> Figures:
         await answers.receive()
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(raw.restart_loop, inbox, raw.actor)
+        nursery.start_soon(loop, inbox, raw.actor)
         for _ in range(count):
             send, other = trio.open_memory_channel[raw.Message](raw.BUFFER)
             kept.append(send)

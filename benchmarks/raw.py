@@ -26,6 +26,7 @@ __all__ = [
     "answering_actor",
     "ask",
     "fan",
+    "nursery_loop",
     "one_way",
     "ping_pong",
     "restart_loop",
@@ -195,4 +196,20 @@ async def restart_loop(
         try:
             await actor(inbox)
         except Exception:
+            log.exception("the actor crashed, and runs again")
+
+
+async def nursery_loop(
+    inbox: trio.MemoryReceiveChannel[T],
+    actor: Callable[[trio.MemoryReceiveChannel[T]], Awaitable[None]],
+) -> None:
+    """Run *actor* again whenever it breaks, each time in a nursery of its own.
+
+    As `restart_loop`, but nothing that the broken one has started goes on.
+    """
+    while True:
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(actor, inbox)
+        except* Exception:
             log.exception("the actor crashed, and runs again")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import traceback
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import cast
 
 import pytest
 import trio
@@ -273,6 +275,89 @@ def test_without_any_configuration_it_is_printed_to_stderr() -> None:
     assert done.stderr.startswith("app/failing [1] crashed (ValueError: bad header)\n")
     assert done.stderr.count("Traceback (most recent call last):") == 1
     assert done.stderr.endswith("ValueError: bad header\n")
+
+
+class Deep(Actor):
+    """Crashes below what it is called with."""
+
+    def __init__(self, where: str, lives: list[str]) -> None:
+        self.where = "" if where in lives else where
+        lives.append(where)
+        self.at("constructor")
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncGenerator[None]:
+        await trio.lowlevel.checkpoint()
+        self.at("lifespan")
+        yield
+
+    def at(self, where: str) -> None:
+        if self.where == where:
+            raise Boom(where)
+
+    def sync(self) -> None:
+        self.at("sync")
+
+    async def later(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.at("later")
+
+
+async def deep_service() -> None:
+    await trio.lowlevel.checkpoint()
+    raise Boom
+
+
+def no_actor() -> Actor:
+    return cast("Actor", 5)
+
+
+def frames(record: logging.LogRecord) -> list[str]:
+    """Give the functions of its traceback."""
+    assert record.exc_info is not None
+    return [entry.name for entry in traceback.extract_tb(record.exc_info[2])]
+
+
+@virtual
+async def test_a_traceback_in_the_log_begins_with_the_code_of_the_user(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lives: list[str] = []
+    wheres = ("constructor", "lifespan", "sync", "later")
+    children = [
+        child(Deep, where, lives, name=where, start="retry") for where in wheres
+    ]
+    service = child(deep_service, restart="temporary")
+    wrong = child(no_actor, start="retry")
+    root = supervisor("root", *children, service, wrong, intensity=6)
+    with pytest.raises(RestartLimitExceededError):
+        async with open_tree(root) as tree:
+            await tree[children[2]].cast(Deep.sync)
+            await tree[children[3]].cast(Deep.later)
+            await trio.sleep_forever()
+    found = {
+        record.__dict__["path"].removeprefix("root/"): frames(record)
+        for record in caplog.records
+        if record.exc_info
+    }
+    assert found.pop("no_actor")[-1] == "start_actor"  # all of it is ours
+    assert found.pop("lifespan")[-2:] == [
+        "lifespan",
+        "at",
+    ]  # below the standard library
+    assert found == {
+        "constructor": ["__init__", "at"],
+        "sync": ["sync", "at"],
+        "later": ["later", "at"],
+        "deep_service": ["deep_service"],
+    }
+    for record in caplog.records:
+        if record.exc_info:
+            error = record.exc_info[1]
+            assert error is not None
+            whole = traceback.extract_tb(error.__traceback__)
+            ours_alone = record.__dict__["path"] == "root/no_actor"
+            assert (len(whole) == len(frames(record))) is ours_alone
 
 
 # ------------------------------------------------------------- exceptions without a text

@@ -12,7 +12,7 @@ from regrow._core import events
 from regrow._core.events import CRASHED_ON_IT
 from regrow.errors import StartCancelledError, summary
 
-from .stacks import where
+from .stacks import theirs, where
 
 __all__ = ["is_heard", "log_blocked", "log_event", "log_observer_failed"]
 
@@ -155,7 +155,7 @@ def log_event(event: events.Event) -> None:
         0,
         "%s [%d] %s",
         (event.path, event.incarnation, text),
-        None if error is None else (type(error), error, error.__traceback__),
+        None if error is None else (type(error), error, theirs(error.__traceback__)),
         extra={
             "path": event.path,
             "incarnation": event.incarnation,

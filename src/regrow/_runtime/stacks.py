@@ -11,8 +11,9 @@ import trio
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
 
-__all__ = ["TRIO", "where"]
+__all__ = ["TRIO", "theirs", "where"]
 
 
 def _folder_of(file: str | None) -> str:
@@ -41,3 +42,17 @@ def where(stack: Sequence[str]) -> str:
         if not standard and not line.startswith(_NOT_THEIRS):
             return line
     return stack[-1] if stack else ""
+
+
+def theirs(traceback: TracebackType | None) -> TracebackType | None:
+    """Give *traceback* from the first frame on that is not of this package.
+
+    Those before it say nothing but that a handler was called, and to write one frame takes
+    as long as a restart. Where there are no others it is given whole.
+    """
+    first = traceback
+    while first is not None:
+        if not first.tb_frame.f_code.co_filename.startswith(_OURS):
+            return first
+        first = first.tb_next
+    return traceback
