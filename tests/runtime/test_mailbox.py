@@ -4,6 +4,7 @@ import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal, TypeAlias, cast
+from unittest.mock import patch
 
 import pytest
 import trio
@@ -25,9 +26,10 @@ from regrow import (
     supervisor,
 )
 from regrow._core.specs import OnFull, OnRestart
+from regrow._runtime import mailbox
 from regrow._runtime.actor_place import ActorPlace
 from regrow._runtime.handlers import Handler
-from regrow._runtime.mailbox import FEW, Box
+from regrow._runtime.mailbox import FEW, FRONT, Box
 from regrow._runtime.messages import ABANDONED, BEGUN, Request
 
 from .trees import Boom, Story, open_tree, play, virtual
@@ -259,7 +261,9 @@ class Pair:
         )
 
 
-def agrees(capacity: float, ops: Sequence[Op], model: type[Simple]) -> bool:
+def agrees(
+    capacity: float, ops: Sequence[Op], model: type[Simple], front: int = FRONT
+) -> bool:
     async def main() -> bool:
         pair = Pair(capacity, model)
         async with trio.open_nursery() as nursery:
@@ -270,16 +274,68 @@ def agrees(capacity: float, ops: Sequence[Op], model: type[Simple]) -> bool:
             nursery.cancel_scope.cancel()
         return True
 
-    return trio.run(main)
+    with patch.object(mailbox, "FRONT", front):
+        return trio.run(main)
 
 
-@given(capacity=st.sampled_from((0, 1, 2, 3, math.inf)), ops=OPS)
-@example(capacity=1, ops=[("send", 0)] * 70 + [("abandon", n) for n in range(69)])
-@example(
-    capacity=math.inf, ops=[("offer", 0)] * 70 + [("abandon", n) for n in range(70)]
+MANY_LINE_UP: list[Op] = [("send", 0)] * 70
+MANY: list[Op] = [("offer", 0)] * 70
+TAKE: list[Op] = [("take", 0)] * 5
+
+
+@given(
+    capacity=st.sampled_from((0, 1, 2, 3, math.inf)),
+    ops=OPS,
+    front=st.sampled_from((0, 1, 2, 5, FRONT)),
 )
-def test_the_box_is_a_list(capacity: float, ops: list[Op]) -> None:
-    assert agrees(capacity, ops, Simple)
+@example(
+    capacity=1,
+    ops=MANY_LINE_UP + [("abandon", n) for n in range(69)],
+    front=FRONT,
+)
+@example(capacity=math.inf, ops=MANY + [("abandon", n) for n in range(70)], front=FRONT)
+@example(
+    capacity=math.inf,
+    ops=[*MANY, *[("abandon", n) for n in range(30, 70)], *[("take", 0)] * 35, *MANY],
+    front=20,
+)
+@example(
+    capacity=math.inf,
+    ops=[*MANY[:3], *TAKE[:2], *MANY[:2], *TAKE[:1], *MANY[:1], *TAKE],
+    front=2,
+)
+def test_the_box_is_a_list(capacity: float, ops: list[Op], front: int) -> None:
+    assert agrees(capacity, ops, Simple, front)
+
+
+def test_a_box_opens_its_channel_only_behind_a_full_front() -> None:
+    async def main() -> None:
+        pair = Pair(math.inf, Simple)
+        for _ in range(FRONT):
+            pair.box.offer(pair.new()[1])
+        assert pair.box._receive is None
+        pair.box.offer(pair.new()[1])
+        receive = pair.box._receive
+        assert receive is not None
+        assert receive.statistics().current_buffer_used == 1
+        taken = [pair.box.take() for _ in range(9)]
+        pair.box.offer(pair.new()[1])  # behind what is in there, though there is room
+        assert receive.statistics().current_buffer_used == 2
+        taken += [pair.box.take() for _ in range(FRONT - 7)]
+        assert pair.numbers(taken) == [*range(FRONT + 2)]
+        pair.box.offer(pair.new()[1])
+        assert receive.statistics().current_buffer_used == 0
+        assert pair.box.peak == FRONT + 1
+        for _ in range(FRONT + 8):
+            pair.box.offer(pair.new()[1])
+        assert receive.statistics().current_buffer_used == 9
+        assert len(pair.box.waiting()) == FRONT + 9
+        assert receive.statistics().current_buffer_used == 9  # as they were
+        pair.box.empty()
+        pair.box.offer(pair.new()[1])
+        assert receive.statistics().current_buffer_used == 0
+
+    trio.run(main)
 
 
 @pytest.mark.parametrize("model", BROKEN)
@@ -598,9 +654,8 @@ def test_ten_thousand_abandoned_calls_leave_nothing_behind() -> None:
             assert tree.snapshot().find("root/desk").waiting == 0
             place = tree[desk]._to
             assert place is not None
-            receive = place.box._receive
-            assert receive is not None
-            assert receive.statistics().current_buffer_used <= FEW + 1
+            assert len(place.box._front or ()) <= FEW + 1
+            assert place.box._receive is None
             hold.set()
 
     play(main)

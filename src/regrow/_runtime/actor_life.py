@@ -12,11 +12,12 @@ from regrow._core.exits import Exit, ExitReason
 
 from .answering import AnsweringLife
 from .heart import Heart
-from .messages import BEGUN, Deferred
+from .messages import BEGUN, NO_KEYWORDS, Deferred
 from .user import (
     COROUTINE,
     await_user,
     call_method,
+    call_plain,
     call_user,
     check_lifespan,
     uncancelled,
@@ -198,7 +199,11 @@ class ActorLife(AnsweringLife):
             self.in_hand = request
             request.state = BEGUN
             try:
-                result = call_method(method, actor, request.args, request.kwargs)
+                kwargs = request.kwargs
+                if kwargs is NO_KEYWORDS:
+                    result = call_plain(method, actor, request.args)
+                else:
+                    result = call_method(method, actor, request.args, kwargs)
                 if result is not None and type(result) is COROUTINE:
                     if not self._scoped:
                         self._enter_scope()

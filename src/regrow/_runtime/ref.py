@@ -283,12 +283,12 @@ class Ref(PlaceRef, Generic[A_co]):
         await checkpoint_if_cancelled()
         request = Cast(handler, args, kwargs, place)
         host = place.host
-        host.casts += 1
+        host.casts = casts = host.casts + 1
         if not (place.open and place.box.offer(request)) and place.send_past(
             request, may_wait=True
         ):
             await _wait_for_room(place, request)
-        elif not host.casts % CASTS:
+        elif not casts % CASTS:
             await trio.lowlevel.cancel_shielded_checkpoint()
 
     @enable_ki_protection

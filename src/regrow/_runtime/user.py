@@ -11,6 +11,7 @@ __all__ = [
     "COROUTINE",
     "await_user",
     "call_method",
+    "call_plain",
     "call_user",
     "check_lifespan",
     "never_began",
@@ -41,6 +42,14 @@ def call_method(
 ) -> object:
     """Call *method* of *actor*."""
     return method(actor, *args, **kwargs)
+
+
+@disable_ki_protection
+def call_plain(
+    method: Callable[..., object], actor: object, args: tuple[object, ...]
+) -> object:
+    """Call *method* of *actor* without keywords, which saves a copy of none."""
+    return method(actor, *args)
 
 
 @disable_ki_protection
