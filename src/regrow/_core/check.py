@@ -136,24 +136,29 @@ def check_root(spec: object) -> Iterator[Finding]:
 
 def _twice(spec: SupervisorSpec) -> Iterator[Finding]:
     """Find the specs that stand in more than one place; not again what is below them."""
-    seen: dict[int, str] = {}
-    ahead: list[tuple[str, object]] = [(str(spec.name), spec)]
+    seen: dict[int, str] = {}  # the path of what each stands below
+    ahead: list[tuple[str, object]] = [("", spec)]
     while ahead:
-        path, here = ahead.pop()
+        above, here = ahead.pop()
         if id(here) in seen:
+            other = _path_of(seen[id(here)], here)
             yield Finding(
                 "same_spec_twice",
-                path,
-                f"the same spec stands at {seen[id(here)]!r} too",
+                _path_of(above, here),
+                f"the same spec stands at {other!r} too",
                 "Make a spec of its own for each place.",
             )
             continue
-        seen[id(here)] = path
+        seen[id(here)] = above
         if isinstance(here, SupervisorSpec):
+            path = _path_of(above, here)
             given: tuple[object, ...] = here.children
-            for child in reversed(given):
-                name = child.name if isinstance(child, ChildSpec) else ""
-                ahead.append((f"{path}/{name}", child))
+            ahead.extend((path, child) for child in reversed(given))
+
+
+def _path_of(above: str, spec: object) -> str:
+    name = spec.name if isinstance(spec, ChildSpec) else ""
+    return f"{above}/{name}" if above else str(name)
 
 
 def check_tree(

@@ -19,11 +19,13 @@ class ExitReason(Enum):
     KILLED = "killed"
     """It was cut off: its time to stop had run out."""
 
-    clean: bool
-    """Whether a transient child stays down after such an end (S23)."""
-
     def __init__(self, value: str) -> None:
-        self.clean = value in {"normal", "shutdown"}
+        self._clean: bool = value in {"normal", "shutdown"}
+
+    @property
+    def clean(self) -> bool:
+        """Whether a transient child stays down after such an end (S23)."""
+        return self._clean
 
 
 @frozen

@@ -22,6 +22,12 @@ __all__ = [
 ]
 
 
+ON_FULL: tuple[str, ...] = get_args(OnFull)
+ON_RESTART: tuple[str, ...] = get_args(OnRestart)
+RESTARTS: tuple[str, ...] = get_args(RestartType)
+STARTS: tuple[str, ...] = get_args(StartType)
+
+
 def number(value: object) -> bool:
     """Whether *value* is a number that can be seconds: real, and neither bool nor NaN."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -54,10 +60,10 @@ def check_seconds(
     place: str, option: str, value: object, *, zero: bool = True
 ) -> Iterator[Finding]:
     """Find what is wrong with a number of seconds, which may be endless."""
-    if not number(value) or (isinstance(value, int | float) and value < 0):
+    if not isinstance(value, int | float) or not number(value):
         good = False
     else:
-        good = zero or value != 0
+        good = value > 0 or (zero and value == 0)
     if not good:
         bound = "of 0 or more" if zero else "above 0"
         yield Finding(
@@ -147,10 +153,8 @@ def check_mailbox(place: str, mailbox: object) -> Iterator[Finding]:
             f"the mailbox's capacity is {mailbox.capacity!r}",
             "Write a whole number from 0, or math.inf, as capacity.",
         )
-    yield from choice(place, code, "on_full", mailbox.on_full, get_args(OnFull))
-    yield from choice(
-        place, code, "on_restart", mailbox.on_restart, get_args(OnRestart)
-    )
+    yield from choice(place, code, "on_full", mailbox.on_full, ON_FULL)
+    yield from choice(place, code, "on_restart", mailbox.on_restart, ON_RESTART)
     if mailbox.capacity == 0 and mailbox.on_full == "drop_oldest":
         yield Finding(
             code,
@@ -209,9 +213,7 @@ def check_options(spec: ChildSpec) -> Iterator[Finding]:
     """Find what is wrong with the options that every child has (S3)."""
     place = str(spec.name)
     yield from _name(place, spec.name)
-    yield from choice(
-        place, "invalid_restart_type", "restart", spec.restart, get_args(RestartType)
-    )
+    yield from choice(place, "invalid_restart_type", "restart", spec.restart, RESTARTS)
     if not isinstance(spec.significant, bool):
         yield Finding(
             "invalid_significant",
@@ -229,4 +231,4 @@ def check_options(spec: ChildSpec) -> Iterator[Finding]:
     yield from check_seconds(place, "shutdown", spec.shutdown)
     yield from check_seconds(place, "start_timeout", spec.start_timeout, zero=False)
     yield from _backoff(place, spec.backoff)
-    yield from choice(place, "invalid_start", "start", spec.start, get_args(StartType))
+    yield from choice(place, "invalid_start", "start", spec.start, STARTS)

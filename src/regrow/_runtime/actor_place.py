@@ -194,8 +194,10 @@ class ActorPlace(Place):
         if not self.open:
             return
         super().close(why)
-        self._refuse_waiting(why, lambda request: self.stopped_error(request.name))
-        self.tell_drops()
+        if not self.box.holds_nothing:
+            self._refuse_waiting(why, lambda request: self.stopped_error(request.name))
+        if self._drops is not None:
+            self.tell_drops()
 
     def clear(self) -> None:
         """Empty the mailbox before a new incarnation (`on_restart='clear'`)."""

@@ -177,7 +177,8 @@ def child(
     findings = [*check_factory(called, factory), *check_options(spec)]
     findings += check_args(called, factory, args)
     if not service:
-        findings += check_mailbox(called, mailbox)
+        if mailbox is not DEFAULT_MAILBOX:
+            findings += check_mailbox(called, mailbox)
         findings += check_heartbeat(called, heartbeat)
         if heartbeat is not None:
             findings += check_health_method(called, factory)

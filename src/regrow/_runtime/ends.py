@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["end_of_life", "end_of_start", "judge"]
 
+TOLD = Exit(ExitReason.SHUTDOWN)
+"""How all end that were told to stop and did: one value for the many of a large tree."""
+
 
 def judge(life: Life, error: BaseException | None, *, cut: bool, busy: float) -> Exit:
     """Give the end of *life* as a value: *error* came out, or *cut* off, or it returned."""
@@ -28,7 +31,7 @@ def judge(life: Life, error: BaseException | None, *, cut: bool, busy: float) ->
     if life.killed or (cut and not life.told):
         return Exit(ExitReason.KILLED, busy=busy)
     if life.told or error is not None:
-        return Exit(ExitReason.SHUTDOWN, busy=busy)
+        return Exit(ExitReason.SHUTDOWN, busy=busy) if busy else TOLD
     return Exit(ExitReason.NORMAL, busy=busy)
 
 
@@ -54,8 +57,9 @@ def end_of_life(life: Life, end: Exit) -> None:
             life.broke_on,
         )
     )
-    for monitor in place.monitors():
-        monitor.notice(life.number, end)
+    if place.is_monitored:
+        for monitor in place.monitors():
+            monitor.notice(life.number, end)
     if end.fatal and end.error is not None:
         host.fail(end.error)
     life.report(steps.Exited(place.name, life.run, end))

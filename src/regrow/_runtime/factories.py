@@ -133,20 +133,38 @@ def check_args(
     place: str, factory: Callable[..., object], args: tuple[object, ...]
 ) -> Iterator[Finding]:
     """Find out whether it can be called with *args*."""
-    signature = _signature_of(factory)
-    if signature is None:
-        return  # nothing to compare with; the call itself will tell
-    keywords: dict[str, object] = {}
-    if is_service(factory) and "task_status" in signature.parameters:
-        keywords["task_status"] = None
-    try:
-        signature.bind(*args, **keywords)
-    except TypeError as error:
+    if isinstance(factory, type):
+        wrong = _misfit_of_class(factory, len(args))
+    else:
+        wrong = _misfit(factory, len(args))
+    if wrong:
+        signature = _signature_of(factory)
+        assert signature is not None  # noqa: S101 - something did not fit it
         called = getattr(plain_of(factory), "__name__", "factory")
         takes = signature.replace(return_annotation=inspect.Signature.empty)
         yield Finding(
             "invalid_arguments",
             place,
-            f"its arguments do not fit: {error}",
+            f"its arguments do not fit: {wrong}",
             f"It is called as {called}{takes}.",
         )
+
+
+@lru_cache(maxsize=256)  # as of signatures
+def _misfit_of_class(factory: type, count: int) -> str:
+    return _misfit(factory, count)
+
+
+def _misfit(factory: Callable[..., object], count: int) -> str:
+    """Say why *count* positional arguments do not fit; `""` if they do, or who knows."""
+    signature = _signature_of(factory)
+    if signature is None:
+        return ""  # nothing to compare with; the call itself will tell
+    keywords: dict[str, object] = {}
+    if is_service(factory) and "task_status" in signature.parameters:
+        keywords["task_status"] = None
+    try:
+        signature.bind(*[None] * count, **keywords)
+    except TypeError as error:
+        return str(error)
+    return ""

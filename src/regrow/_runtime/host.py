@@ -135,14 +135,20 @@ class Host:
         follows from an observer's own doing is told when all have heard of *event*: a cause
         comes before its effect for each of them.
         """
-        self._untold.append(event)
-        if len(self._untold) == 1:  # else this is called by an observer
+        untold = self._untold
+        if not (untold or self._observers or self.streams or is_heard(event)):
+            self.history.add(event)  # most are for nobody
+            if self._rates is not None:
+                self._alert(event)
+            return
+        untold.append(event)
+        if len(untold) == 1:  # else this is called by an observer
             try:
-                while self._untold:
-                    self._tell_all(self._untold[0])
-                    self._untold.popleft()
+                while untold:
+                    self._tell_all(untold[0])
+                    untold.popleft()
             finally:
-                self._untold.clear()  # else nothing would ever be told again
+                untold.clear()  # else nothing would ever be told again
 
     def _tell_all(self, event: Event) -> None:
         self.history.add(event)
@@ -152,6 +158,9 @@ class Host:
             self._tell(log_event, event)
         for observer in list(self._observers):
             self._tell(observer, event)
+        self._alert(event)
+
+    def _alert(self, event: Event) -> None:
         if self._rates is not None and isinstance(event, ChildRestarting):
             rate = self._rates.record(event.path, event.at)
             if rate is not None:

@@ -183,6 +183,11 @@ class Box:
         return trio.lowlevel.Abort.SUCCEEDED
 
     @property
+    def holds_nothing(self) -> bool:
+        """Whether nothing waits, here or for room, that anybody still wants."""
+        return not (self.count or self._line)
+
+    @property
     def has_reader(self) -> bool:
         """Whether a reader waits."""
         return self._reader is not None

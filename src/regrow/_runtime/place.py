@@ -169,6 +169,11 @@ class Place:
             self._monitors = []
         self._monitors.append(weak(monitor))
 
+    @property
+    def is_monitored(self) -> bool:
+        """Whether anybody may be told; most places have nobody."""
+        return self._monitors is not None
+
     def monitors(self) -> list[Monitor]:
         """Give those still there, in order, and forget the others."""
         if self._monitors is None:
