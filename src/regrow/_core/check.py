@@ -92,7 +92,8 @@ def check_added(parent: SupervisorSpec, place: str, spec: object) -> Iterator[Fi
             "Write child(...), supervisor(...) or dynamic(...).",
         )
         return
-    yield from _below(place, spec.findings)
+    if spec.findings:
+        yield from _below(place, spec.findings)
     if spec.significant is True and parent.auto_shutdown == "never":  # S48
         yield Finding(
             "bad_combination",

@@ -171,4 +171,7 @@ def walk(spec: ChildSpec, path: str = "") -> Iterator[tuple[str, ChildSpec]]:
     yield here, spec
     if isinstance(spec, SupervisorSpec):
         for child in spec.children:
-            yield from walk(child, here)
+            if isinstance(child, SupervisorSpec):
+                yield from walk(child, here)
+            else:  # most of a large tree: spared a generator of their own
+                yield f"{here}/{child.name}", child

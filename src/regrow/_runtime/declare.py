@@ -179,8 +179,8 @@ def child(
     if not service:
         if mailbox is not DEFAULT_MAILBOX:
             findings += check_mailbox(called, mailbox)
-        findings += check_heartbeat(called, heartbeat)
         if heartbeat is not None:
+            findings += check_heartbeat(called, heartbeat)
             findings += check_health_method(called, factory)
         return evolve(spec, findings=tuple(findings)) if findings else spec
     if mailbox is not DEFAULT_MAILBOX:

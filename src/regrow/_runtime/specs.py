@@ -64,7 +64,7 @@ class ActorSpec(ChildSpec, Generic[A_co]):
 
     def late_refs(self) -> Iterator[Late]:
         """Give the late refs among the arguments, in order."""
-        return late_refs(self.args)
+        return late_refs(self.args) if self.args else iter(())
 
     def traits(self) -> Traits:
         """Tell what it is, besides its options."""
@@ -101,7 +101,7 @@ class ServiceSpec(ChildSpec):
 
     def late_refs(self) -> Iterator[Late]:
         """Give the late refs among the arguments, in order."""
-        return late_refs(self.args)
+        return late_refs(self.args) if self.args else iter(())
 
     def traits(self) -> Traits:
         """Tell what it is, besides its options."""
