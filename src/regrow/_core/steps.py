@@ -3,12 +3,15 @@
 Events are reported by whoever carries out the steps. A child is named by its name and by
 its *run*, a number that the machine gives each start; an event of another run is an old
 one and is ignored (T6).
+
+Nobody changes one of these values. They are not frozen all the same: that would double what
+it takes to make one, and each start, stop and crash makes four or five.
 """
 
 from enum import Enum
 from typing import Literal, TypeAlias
 
-from attrs import frozen
+from attrs import define
 
 from regrow.errors import RegrowError
 
@@ -59,47 +62,47 @@ __all__ = [
 # ---------------------------------------------------------------- requests of callers
 
 
-@frozen
+@define
 class StartNewChild:
     """`start_child`: a child added at run time (S14)."""
 
     spec: ChildSpec
 
 
-@frozen
+@define
 class TerminateChild:
     """`terminate_child` (S15)."""
 
     name: str
 
 
-@frozen
+@define
 class RestartChild:
     """`restart_child` (S16)."""
 
     name: str
 
 
-@frozen
+@define
 class DeleteChild:
     """`delete_child` (S17)."""
 
     name: str
 
 
-@frozen
+@define
 class GetChildSpec:
     """`get_child_spec` (S18)."""
 
     name: str
 
 
-@frozen
+@define
 class WhichChildren:
     """`which_children` (S19)."""
 
 
-@frozen
+@define
 class CountChildren:
     """`count_children` (S20)."""
 
@@ -115,7 +118,7 @@ Request: TypeAlias = (
 )
 
 
-@frozen
+@define
 class ChildInfo:
     """One child as its supervisor sees it.
 
@@ -130,7 +133,7 @@ class ChildInfo:
     kind: Literal["worker", "supervisor"]
 
 
-@frozen
+@define
 class ChildCounts:
     """How many children a supervisor has (S20).
 
@@ -147,7 +150,7 @@ class ChildCounts:
     workers: int
 
 
-@frozen
+@define
 class ChildUp:
     """Answer to `start_child` and `restart_child`: the child has been started.
 
@@ -168,12 +171,12 @@ Answer: TypeAlias = (
 # ------------------------------------------------------------------------- events in
 
 
-@frozen
+@define
 class Begin:
     """Start the declared children, in order."""
 
 
-@frozen
+@define
 class Started:
     """The child is up."""
 
@@ -181,7 +184,7 @@ class Started:
     run: int
 
 
-@frozen
+@define
 class StartFailed:
     """The child did not come up, and nothing of it is left (S13)."""
 
@@ -190,7 +193,7 @@ class StartFailed:
     error: BaseException
 
 
-@frozen
+@define
 class Ignored:
     """The child chose not to run (S9)."""
 
@@ -198,7 +201,7 @@ class Ignored:
     run: int
 
 
-@frozen
+@define
 class Exited:
     """The child, which had been up, has ended and nothing of it is left."""
 
@@ -207,7 +210,7 @@ class Exited:
     exit: Exit
 
 
-@frozen
+@define
 class TimerDue:
     """The delay of a restart is over."""
 
@@ -215,7 +218,7 @@ class TimerDue:
     token: int
 
 
-@frozen
+@define
 class StopRequested:
     """Stop all children and finish.
 
@@ -229,7 +232,7 @@ class StopRequested:
     before: tuple[Exited, ...] = ()
 
 
-@frozen
+@define
 class Drain:
     """The whole tree is stopping: restart and start nothing more (T17).
 
@@ -237,7 +240,7 @@ class Drain:
     """
 
 
-@frozen
+@define
 class Ask:
     """A caller's request; it waits in line (S22)."""
 
@@ -245,7 +248,7 @@ class Ask:
     request: Request
 
 
-@frozen
+@define
 class AbandonCall:
     """The caller has given up: skip the request, cancel a start under way for it (D6)."""
 
@@ -269,7 +272,7 @@ Event: TypeAlias = (
 # ------------------------------------------------------------------------- steps out
 
 
-@frozen
+@define
 class StartChild:
     """Start it; report `Started`, `StartFailed` or `Ignored`, and `Exited` after `Started`."""
 
@@ -277,7 +280,7 @@ class StartChild:
     run: int
 
 
-@frozen
+@define
 class CancelStart:
     """Cancel the start under way; report how it ended all the same."""
 
@@ -285,7 +288,7 @@ class CancelStart:
     run: int
 
 
-@frozen
+@define
 class StopChild:
     """Tell it to stop, cut it when its time is up, report `Exited`.
 
@@ -300,21 +303,21 @@ class StopChild:
     final: bool
 
 
-@frozen
+@define
 class ClosePlace:
     """The child stays down until somebody asks for it: its place closes."""
 
     name: str
 
 
-@frozen
+@define
 class RemovePlace:
     """The child is forgotten: its place closes and goes."""
 
     name: str
 
 
-@frozen
+@define
 class StartTimer:
     """Report `TimerDue` in *delay* seconds."""
 
@@ -323,7 +326,7 @@ class StartTimer:
     delay: float
 
 
-@frozen
+@define
 class CancelTimer:
     """The timer is no longer wanted."""
 
@@ -331,7 +334,7 @@ class CancelTimer:
     token: int
 
 
-@frozen
+@define
 class Reply:
     """Answer a request."""
 
@@ -339,12 +342,12 @@ class Reply:
     answer: Answer
 
 
-@frozen
+@define
 class Up:
     """Every declared child has had its start: the supervisor itself is up."""
 
 
-@frozen
+@define
 class RestartDecided:
     """A child will be restarted; told before anything is done about it.
 
@@ -372,7 +375,7 @@ class Outcome(Enum):
     START_FAILED = "start_failed"
 
 
-@frozen
+@define
 class Ending:
     """The supervisor has decided to end; told before any child is stopped.
 
@@ -387,7 +390,7 @@ class Ending:
     child: str = ""
 
 
-@frozen
+@define
 class Finished:
     """No child is left.
 
