@@ -4,10 +4,10 @@ It belongs to the place, not to an incarnation, so what waits survives restarts.
 waits for a sign that there is something, and takes it when it begins it, never before: so
 nothing is ever on its way, and nothing has to be put back.
 
-In front of the channel stands a short queue, and what finds room there is spared the detour
-over the channel, which would be a quarter of what a cast costs. It is enough for an actor
-that keeps up with its senders: they let others run after 64 messages each, as it does. Only
-behind more than that the channel begins, and while it holds anything all goes there.
+In front of the channel stands a plain queue. What finds room there is spared the detour over
+the channel, with checks for closed ends that nobody else can reach, which would be a quarter
+of what a cast costs. It takes what a mailbox holds unless told otherwise; the channel begins
+behind that, and while it holds anything all goes there.
 
 The channel has no bound of its own: room is counted here, because a request whose sender
 gave up takes no room but cannot be taken out of the middle of a channel. Such husks are
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Box"]
 
-FRONT = 256  # messages in front of the channel: those of four turns
+FRONT = 1024  # messages in front of the channel: as many as fit unless told
 
 FEW = 64  # husks that are not worth a sweep
 
