@@ -43,7 +43,8 @@ class Workload:
 
 WORKLOADS = (
     Workload("call", "one caller, calls/s", 5_000, 100),
-    Workload("cast", "messages nobody waits for, 1/s", 10_000, 100),
+    # Enough that threads take turns at it, which they do every few milliseconds.
+    Workload("cast", "messages nobody waits for, 1/s", 100_000, 100),
     Workload("fan", "100 callers, calls/s", 10_000, 200),
     Workload("spawn", "start and stop, supervised, 1/s", 300, 20),
     Workload("spawn-bare", "start and stop, not supervised, 1/s", 1_000, 20),
