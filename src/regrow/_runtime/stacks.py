@@ -47,8 +47,8 @@ def where(stack: Sequence[str]) -> str:
 def theirs(traceback: TracebackType | None) -> TracebackType | None:
     """Give *traceback* from the first frame on that is not of this package.
 
-    Those before it say nothing but that a handler was called, and to write one frame takes
-    as long as a restart. Where there are no others it is given whole.
+    Those before it say nothing but that something of the user's was called, and to write
+    them into a log takes as long as a restart. Where there are no others it is given whole.
     """
     first = traceback
     while first is not None:
