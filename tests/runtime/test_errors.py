@@ -1,6 +1,8 @@
 """The texts of errors, whole, and what hangs together in them."""
 
+import pickle
 import re
+import traceback
 from functools import partial
 from typing import Any
 
@@ -40,6 +42,7 @@ from regrow import (
     StartFailedError,
     StartTimeoutError,
     SupervisorCallError,
+    TimelineEntry,
     UnboundRefError,
     child,
     supervisor,
@@ -312,12 +315,12 @@ def test_the_whole_text(error: RegrowError, text: str) -> None:
 
 
 def all_errors(base: type[RegrowError]) -> set[type[RegrowError]]:
-    """Give *base* and all below it that are public."""
+    """Give *base* and all below it that are defined there, forgotten ones too."""
     return {base}.union(
         *(
             all_errors(below)
             for below in base.__subclasses__()
-            if below.__module__ == "regrow.errors"
+            if below.__module__.startswith("regrow.errors")
         )
     )
 
@@ -336,7 +339,7 @@ def test_every_error_has_its_text_here() -> None:
 
 
 def test_the_tree_of_errors_is_as_drawn() -> None:
-    """The drawing at the top of `errors.py` against the classes."""
+    """The drawing at the top of `regrow.errors` against the classes."""
     text = regrow.errors.__doc__
     assert text is not None
     drawn: dict[str, str] = {"RegrowError": "Exception"}
@@ -352,6 +355,35 @@ def test_the_tree_of_errors_is_as_drawn() -> None:
         error.__name__: error.__bases__[0].__name__ for error in all_errors(RegrowError)
     }
     assert found == drawn
+
+
+def test_a_traceback_names_the_module_that_users_import_from() -> None:
+    error = ActorCrashedError("app/x", "Worker.work", 2, CAUSE)
+    assert traceback.format_exception(error) == [
+        "ValueError: bad header\n",
+        ("\nThe above exception was the direct cause of the following exception:\n\n"),
+        f"regrow.errors.ActorCrashedError: {error}\n",
+    ]
+    assert repr(RegrowError) == "<class 'regrow.errors.RegrowError'>"
+    assert {getattr(regrow, name).__module__ for name in regrow.errors.__all__} == {
+        "regrow.errors"
+    }
+
+
+@pytest.mark.parametrize("name", regrow.errors.__all__)
+def test_a_pickle_names_the_module_that_users_import_from(name: str) -> None:
+    kind = getattr(regrow.errors, name)
+    # Protocol 0 is readable: module and name, with nothing of ours between them.
+    assert pickle.dumps(kind, protocol=0) == f"cregrow.errors\n{name}\np0\n.".encode()
+    assert pickle.loads(pickle.dumps(kind)) is kind  # noqa: S301 - our own
+
+
+def test_what_is_told_of_failures_survives_a_pickle() -> None:
+    finding = Finding("bad_name", "app", "a name has no '/'", "Write another.")
+    failure = Failure("app/x", 1.5, None, while_starting=True)
+    entry = TimelineEntry(1.5, "app/x", 2, "crashed", None)
+    for value in (finding, failure, entry):
+        assert pickle.loads(pickle.dumps(value)) == value  # noqa: S301 - our own
 
 
 def test_misuse_is_also_the_builtin_that_callers_expect() -> None:

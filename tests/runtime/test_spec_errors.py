@@ -777,7 +777,7 @@ def test_every_code_has_a_test() -> None:
     """The codes that the sources give are those asserted here."""
     root = Path(regrow.__file__).parent
     codes: set[str] = set()
-    for path in (*root.glob("_*/**/*.py"), root / "errors.py"):
+    for path in (*root.glob("_*/**/*.py"), *root.glob("errors/*.py")):
         text = path.read_text(encoding="utf-8")
         codes |= set(
             re.findall(r'"((?:invalid|bad|duplicate|same|unknown)_[a-z_]+)"', text)
