@@ -52,6 +52,15 @@ class Ledger(Actor):
         await trio.sleep(1)
 
 
+@define
+class Guard(Actor):
+    """Knows whether all is well, if it is asked."""
+
+    async def check_health(self) -> None:
+        """Look at the locks."""
+        await trio.sleep(1)
+
+
 async def listen() -> None:
     """Wait for customers, until the door is stuck."""
     await trio.sleep(1)
@@ -124,6 +133,7 @@ def limits() -> Supervisor:
         child(  # fault: hang_never_escalates
             Clerk, name="sleepy", heartbeat=Heartbeat(every=10, timeout=5, misses=3)
         ),
+        child(Guard),  # fault: health_never_asked
         child(connect, start="retry"),  # fault: retry_without_backoff
         supervisor("strict", child(Clerk), intensity=0),  # fault: nothing_restarted
         supervisor(  # fault: restart_amplification

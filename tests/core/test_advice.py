@@ -461,6 +461,22 @@ def test_a_lifespan_that_has_no_time_to_end() -> None:
     assert of(lambda: Spanned(), shutdown=0) == []  # nobody can know
 
 
+@define(eq=False)
+class Examined(Worker):
+    async def check_health(self) -> None:
+        """Be well."""
+
+
+def test_a_health_that_nothing_asks_for() -> None:
+    def of(factory: Callable[..., Actor], **options: Any) -> list[str]:
+        return found(child(factory, name="a", **options))
+
+    assert of(Examined) == ["top/a health_never_asked"]
+    assert of(partial(Examined, 1)) == ["top/a health_never_asked"]
+    assert "health_never_asked" not in str(of(Examined, heartbeat=Heartbeat(10, 5, 3)))
+    assert of(Worker) == of(lambda: Examined()) == []  # the second, nobody can know
+
+
 # ------------------------------------------------------------------------------ wiring
 
 

@@ -41,6 +41,7 @@ attempts_never_counted  shop/limits/front          Write the seconds of uptime
 restarts_spin           shop/limits/back           Write an initial above 0
 unused_backoff          shop/limits/side           Leave backoff out
 hang_never_escalates    shop/limits/sleepy         Write a period of 105 or more
+health_never_asked      shop/limits/guard          Write heartbeat=Heartbeat(
 retry_without_backoff   shop/limits/connect        Give it a backoff
 nothing_restarted       shop/limits/strict         Write an intensity of 1 or more
 restart_amplification   shop/limits/patient        Lower intensity on the way

@@ -65,6 +65,7 @@ class Traits:
         mailbox: Of an actor.
         heartbeat: Of an actor, if it has one.
         lifespan: Whether it is known to have a lifespan of its own.
+        health: Whether it is known to have a `check_health`.
         start_fails: Whether its own start can fail. A service that is up as soon as it is
             called cannot; for a supervisor it depends on its children.
     """
@@ -75,6 +76,7 @@ class Traits:
     mailbox: Mailbox | None = None
     heartbeat: Heartbeat | None = None
     lifespan: bool = False
+    health: bool = False
     start_fails: bool = True
 
 

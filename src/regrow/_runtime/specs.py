@@ -77,6 +77,7 @@ class ActorSpec(ChildSpec, Generic[A_co]):
             self.mailbox,
             self.heartbeat,
             lifespan=known.lifespan is not Actor.lifespan,
+            health=getattr(known, "check_health", None) is not None,
         )
 
 

@@ -9,6 +9,7 @@ from .model import Node, Said, listed
 from .survey import Survey
 
 __all__ = [
+    "health_never_asked",
     "kept_argument",
     "mutable_argument",
     "never_ends",
@@ -103,6 +104,17 @@ def no_significant_child(survey: Survey, node: Node) -> Iterator[Said]:
             f"auto_shutdown is {own.auto_shutdown!r}, and none of its children is "
             "significant: their ends do not end it",
             "Write significant=True for the children whose end should end it.",
+        )
+
+
+def health_never_asked(survey: Survey, node: Node) -> Iterator[Said]:
+    """A class with `check_health`, and no heartbeat that would ask it."""
+    del survey
+    if node.traits.health and node.traits.heartbeat is None:
+        yield Said(
+            "its class has check_health, and without a heartbeat nothing asks it: it may "
+            "hang, or know that it is not well, and is not restarted for that",
+            "Write heartbeat=Heartbeat(every=..., timeout=...), or leave check_health out.",
         )
 
 

@@ -63,6 +63,7 @@ RULES: Final = (
     Rule("warning", children.kept_argument),
     Rule("warning", children.no_significant_child),
     Rule("hint", limits.nothing_restarted),
+    Rule("hint", children.health_never_asked),
     Rule("hint", children.mutable_argument),
     Rule("hint", children.unbounded_mailbox),
     Rule("hint", children.unbounded_children),
