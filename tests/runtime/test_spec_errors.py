@@ -1,5 +1,6 @@
 """What is refused when a tree is declared, and in what words (D2, S1-S4, S48)."""
 
+import json
 import math
 import re
 from functools import partial
@@ -23,6 +24,7 @@ from regrow import (
     RegrowError,
     SpecError,
     StartFailedError,
+    Supervisor,
     child,
     dynamic,
     supervisor,
@@ -478,6 +480,71 @@ def test_a_spec_that_stands_twice() -> None:
     ]
 
 
+# ------------------------------------------------------------------------------- depth
+
+
+def nested(levels: int) -> Supervisor:
+    """Give so many supervisors, one in the other."""
+    spec = supervisor("s", child(Account))
+    for _ in range(levels - 1):
+        spec = supervisor("s", spec)
+    return spec
+
+
+def too_deep(place: str, levels: int) -> Finding:
+    return Finding(
+        "too_deep",
+        place,
+        f"with it the tree is {levels} supervisors deep, and 100 are the most",
+        "Take out supervisors that have only one child, or let a service open a tree of its "
+        "own.",
+    )
+
+
+def test_a_tree_that_is_too_deep_is_refused_when_it_is_declared() -> None:
+    assert found(nested(100)) == [too_deep("root", 101)]
+
+
+@virtual
+async def test_as_deep_as_it_may_be_a_tree_can_be_looked_at() -> None:
+    spec = nested(100)
+    async with open_tree(spec) as tree:
+        seen = tree.snapshot()
+        assert [place.path for place in seen.walk()][-1].endswith("s/s/account")
+        assert json.loads(json.dumps(seen.as_json()))["path"] == "s"
+        assert "account" in repr(spec)
+        assert "account" in repr(seen)
+        assert tree.health().status == "ok"
+
+
+def deep(levels: int) -> Supervisor:
+    """Give what nobody has checked while it was made."""
+    spec = Supervisor(name="s", children=(child(Account),))
+    for _ in range(levels - 1):
+        spec = Supervisor(name="s", children=(spec,))
+    return spec
+
+
+@virtual
+async def test_one_that_was_made_past_the_checks_is_refused_before_it_starts() -> None:
+    with pytest.raises(SpecError) as caught:
+        async with open_tree(deep(3000)):
+            raise AssertionError
+    assert caught.value.findings == (too_deep("s", 3000),)
+    assert found(deep(3000)) == [too_deep("root", 3001)]
+
+
+@virtual
+async def test_what_is_added_counts_with_those_above_it() -> None:
+    pool = dynamic("pool")
+    async with open_tree(supervisor("root", supervisor("mid", pool))) as tree:
+        await tree[pool].start_child(nested(97))
+        for spec, levels in ((nested(98), 101), (deep(3000), 3003)):
+            with pytest.raises(SpecError) as caught:
+                await tree[pool].start_child(evolve(spec, name="t"))
+            assert caught.value.findings == (too_deep("root/mid/pool/t", levels),)
+
+
 # ------------------------------------------------------------------- all of it, at once
 
 
@@ -780,7 +847,7 @@ def test_every_code_has_a_test() -> None:
     for path in (*root.glob("_*/**/*.py"), *root.glob("errors/*.py")):
         text = path.read_text(encoding="utf-8")
         codes |= set(
-            re.findall(r'"((?:invalid|bad|duplicate|same|unknown)_[a-z_]+)"', text)
+            re.findall(r'"((?:too|invalid|bad|duplicate|same|unknown)_[a-z_]+)"', text)
         )
     here = Path(__file__).read_text(encoding="utf-8")
     assert {

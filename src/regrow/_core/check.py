@@ -6,7 +6,7 @@ it finds on the spec; a supervisor collects that of its children and raises it a
 
 import math
 from collections.abc import Container, Iterable, Iterator
-from typing import cast, get_args
+from typing import Final, cast, get_args
 
 from attrs import evolve
 
@@ -16,7 +16,9 @@ from .options import check_options, choice, number, whole
 from .specs import AutoShutdown, ChildSpec, Late, Strategy, SupervisorSpec, walk
 
 __all__ = [
+    "MOST_LEVELS",
     "check_added",
+    "check_depth",
     "check_root",
     "check_supervisor",
     "check_tree",
@@ -24,6 +26,11 @@ __all__ = [
     "refuse",
     "unknown",
 ]
+
+MOST_LEVELS: Final = 100
+"""Supervisors above each other. No tree that somebody keeps in mind has a tenth of it, and
+what goes from level to level (a snapshot, its JSON, a `repr`, the texts of failures that
+pass up) is written as calls of itself, which Python lets go a few hundred levels deep."""
 
 
 def refuse(findings: Iterable[Finding]) -> None:
@@ -122,6 +129,44 @@ def check_supervisor(spec: SupervisorSpec) -> Iterator[Finding]:
             )
         names.add(str(child.name))
     yield from _twice(spec)
+    yield from check_depth(spec, place)
+
+
+def check_depth(spec: ChildSpec, place: str, *, above: int = 0) -> Iterator[Finding]:
+    """Find out whether supervisors are nested too deeply.
+
+    Args:
+        spec: What is declared, or is about to be started.
+        place: Where it stands.
+        above: How many supervisors are above it.
+    """
+    levels = above + _levels(spec)
+    if levels > MOST_LEVELS:
+        yield Finding(
+            "too_deep",
+            place,
+            f"with it the tree is {levels} supervisors deep, and {MOST_LEVELS} are the most",
+            "Take out supervisors that have only one child, or let a service open a tree of "
+            "its own.",
+        )
+
+
+def _levels(spec: ChildSpec) -> int:
+    """Give how many supervisors stand above each other, with *spec*."""
+    deepest = 0
+    ahead = [(spec, 1)]
+    while ahead:
+        here, levels = ahead.pop()
+        if isinstance(here, SupervisorSpec):
+            deepest = max(deepest, levels)
+            ahead.extend(
+                [
+                    (child, levels + 1)
+                    for child in here.children
+                    if isinstance(child, SupervisorSpec)
+                ]
+            )
+    return deepest
 
 
 def check_root(spec: object) -> Iterator[Finding]:

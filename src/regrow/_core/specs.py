@@ -168,12 +168,14 @@ class Late:
 
 
 def walk(spec: ChildSpec, path: str = "") -> Iterator[tuple[str, ChildSpec]]:
-    """Give *spec* and all below it with their paths, parents first, in start order."""
-    here = f"{path}/{spec.name}" if path else spec.name
-    yield here, spec
-    if isinstance(spec, SupervisorSpec):
-        for child in spec.children:
-            if isinstance(child, SupervisorSpec):
-                yield from walk(child, here)
-            else:  # most of a large tree: spared a generator of their own
-                yield f"{here}/{child.name}", child
+    """Give *spec* and all below it with their paths, parents first, in start order.
+
+    By a stack of its own: what is looked at may be too deep to be started.
+    """
+    ahead = [(path, spec)]
+    while ahead:
+        above, found = ahead.pop()
+        here = f"{above}/{found.name}" if above else found.name
+        yield here, found
+        if isinstance(found, SupervisorSpec):
+            ahead.extend([(here, child) for child in reversed(found.children)])

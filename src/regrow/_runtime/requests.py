@@ -10,7 +10,7 @@ from attrs import evolve
 from trio.lowlevel import enable_ki_protection
 
 from regrow._core import steps
-from regrow._core.check import check_added, check_tree, refuse
+from regrow._core.check import check_added, check_depth, check_tree, refuse
 from regrow._core.specs import ChildSpec, SupervisorSpec, walk
 from regrow.errors import Finding, RegrowError
 
@@ -245,6 +245,8 @@ def _wrong_with(place: SupervisorPlace, spec: ChildSpec) -> Iterator[Finding]:
     yield from check_added(parent, place.path, spec)
     if not isinstance(spec, ChildSpec):
         return
+    above = place.path.count("/") + 1
+    yield from check_depth(spec, f"{place.path}/{spec.name}", above=above)
     host = place.host
     child = place.children.get(spec.name)
     if child is None or child.spec is not spec:  # else the supervisor refuses its name
