@@ -1,6 +1,7 @@
 """The stream of events: numbered, resumed, never in the way, and over in time."""
 
 import json
+from collections import Counter
 
 import pytest
 import trio
@@ -11,7 +12,7 @@ from regrow.observe.web._events import MOST, STILL_HERE
 from regrow.observe.web._feed import KEPT
 from tests.runtime.trees import open_tree, virtual
 
-from .client import Client
+from .client import Client, Stream
 
 
 class Worker(Actor):
@@ -193,6 +194,22 @@ async def test_the_number_of_streams_is_bounded_and_those_that_left_do_not_count
             answer = await client.get("/events")
             assert answer.status == 503
             leave.set()
+        async with client.stream("/events") as stream:
+            assert (await stream.event())["event"] == "open"
+
+
+@virtual
+async def test_streams_that_are_asked_for_at_once_are_bounded_too() -> None:
+    async with open_tree(shop()) as tree:
+        client = Client(app(tree))
+        streams = [Stream() for _ in range(MOST + 10)]
+        async with trio.open_nursery() as nursery:
+            for stream in streams:
+                scope = client._scope("GET", "/events", {})
+                nursery.start_soon(client.app, scope, stream.receive, stream.send)
+            statuses = [(await stream.start())["status"] for stream in streams]
+            assert Counter(statuses) == {200: MOST, 503: 10}
+            nursery.cancel_scope.cancel()  # before their first event is read
         async with client.stream("/events") as stream:
             assert (await stream.event())["event"] == "open"
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import trio
-from starlette.responses import Response
 
 from ._json import Json
 from ._streamed import Streamed
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
 
     from ._feed import Entry, Feed
     from ._streamed import Write
@@ -33,28 +36,27 @@ class Streams:
 
     Args:
         feed: What they read.
+
+    Attributes:
+        count: How many are open.
     """
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
-        self._open = 0
+        self.count: int = 0
 
     async def open(self, request: Request) -> Response:
         """Answer with the events from now on, or from where the client has been."""
         await trio.lowlevel.checkpoint()
-        if self._open >= MOST:
-            text = f"{MOST} streams are open: close one, or poll /tree.json"
-            return Json({"error": text}, 503, {"Retry-After": "5"})
         try:
             cursor = self._begin(request)
         except ValueError as error:
             return Json({"error": str(error)}, 400)
-        headers = {"X-Accel-Buffering": "no"}  # a proxy is to pass on what there is
 
         async def produce(write: Write) -> None:
             await self._stream(cursor, write)
 
-        return Streamed(produce, "text/event-stream", headers)
+        return _Counted(self, produce)
 
     def _begin(self, request: Request) -> int:
         """Give the number of the last event that the client does not want any more.
@@ -76,30 +78,26 @@ class Streams:
 
     async def _stream(self, cursor: int, write: Write) -> None:
         feed = self._feed
-        self._open += 1
-        try:
-            # At once, so that the client knows that it is connected.
-            await write(
-                f"retry: 1000\nid: {feed.run}-{cursor}\nevent: open\ndata: {{}}\n\n"
-            )
-            while True:
-                lost, entries = feed.after(cursor, BATCH)
-                if lost:
-                    cursor += lost
-                    await write(self._lost(cursor, lost))
-                if entries:
-                    cursor = entries[-1].number
-                    await write("".join(self._message(entry) for entry in entries))
-                elif feed.ended:
-                    await write(f"id: {feed.run}-{cursor}\nevent: end\ndata: {{}}\n\n")
-                    return
-                else:
-                    with trio.move_on_after(STILL_HERE) as silence:
-                        await feed.wait(cursor)
-                    if silence.cancelled_caught:
-                        await write(": still here\n\n")
-        finally:
-            self._open -= 1
+        # At once, so that the client knows that it is connected.
+        await write(
+            f"retry: 1000\nid: {feed.run}-{cursor}\nevent: open\ndata: {{}}\n\n"
+        )
+        while True:
+            lost, entries = feed.after(cursor, BATCH)
+            if lost:
+                cursor += lost
+                await write(self._lost(cursor, lost))
+            if entries:
+                cursor = entries[-1].number
+                await write("".join(self._message(entry) for entry in entries))
+            elif feed.ended:
+                await write(f"id: {feed.run}-{cursor}\nevent: end\ndata: {{}}\n\n")
+                return
+            else:
+                with trio.move_on_after(STILL_HERE) as silence:
+                    await feed.wait(cursor)
+                if silence.cancelled_caught:
+                    await write(": still here\n\n")
 
     def _lost(self, cursor: int, count: int) -> str:
         head = f"id: {self._feed.run}-{cursor}\nevent: lost\n"
@@ -107,3 +105,30 @@ class Streams:
 
     def _message(self, entry: Entry) -> str:
         return f"id: {self._feed.run}-{entry.number}\ndata: {entry.text}\n\n"
+
+
+class _Counted(Streamed):
+    """A stream that counts from before its first byte until it is over, however it ends.
+
+    Not from where it is asked for: whether an answer that was given is ever begun is for
+    others to say.
+    """
+
+    def __init__(
+        self, streams: Streams, produce: Callable[[Write], Awaitable[None]]
+    ) -> None:
+        headers = {"X-Accel-Buffering": "no"}  # a proxy is to pass on what there is
+        super().__init__(produce, "text/event-stream", headers)
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._streams.count >= MOST:
+            text = f"{MOST} streams are open: close one, or poll /tree.json"
+            refusal = Json({"error": text}, 503, {"Retry-After": "5"})
+            await refusal(scope, receive, send)
+            return
+        self._streams.count += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._streams.count -= 1
