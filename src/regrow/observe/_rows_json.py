@@ -32,7 +32,7 @@ def row_json(row: Row) -> dict[str, object]:
 
 
 def page_json(page: Page) -> dict[str, object]:
-    """Give the fields of *page*, but for `pending`: it is sent when it is there."""
+    """Give the fields of *page*, but for `pending`: a control socket waits until it is not."""
     found = asdict(page, recurse=False)
     del found["pending"]
     found["rows"] = [row_json(row) for row in page.rows]

@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from regrow import Actor, ActorCrashedError, Supervisor, child, dynamic, supervisor
+from regrow.observe._rows import ORDERS
 from regrow.observe.web import app
 from tests.runtime.trees import open_tree, virtual
 
@@ -168,6 +169,24 @@ async def test_rows_that_are_looked_for_come_with_the_answer() -> None:
             "shop/back/office",
             "shop/back/office/idle",
         ]
+
+
+@virtual
+async def test_rows_that_are_still_looked_for_are_told_to_be_pending() -> None:
+    async with open_tree(shop()) as tree:
+        client = Client(app(tree))
+        known = (await rows(client)).json
+        assert known["pending"] is False
+        pages: list[Any] = []
+
+        async def ask(text: str) -> None:
+            pages.append((await rows(client, filter=text)).json)
+
+        async with trio.open_nursery() as nursery:
+            for number in range(ORDERS + 1):  # one more than are looked for at once
+                nursery.start_soon(ask, f"office{'/' * number}")
+        waiting = [page for page in pages if page["pending"]]
+        assert [(page["rows"], page["total"]) for page in waiting] == [([], 0)]
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,11 @@ class Places:
         return Json({"error": text}, 404)
 
     async def rows(self, request: Request) -> Response:
-        """The rows that the page shows, and what there is in all."""
+        """The rows that the page shows, and what there is in all.
+
+        A new filter or sort is waited for once; where more were asked for than are looked
+        for at once it is still `pending`, and there are no rows yet.
+        """
         await trio.lowlevel.checkpoint()
         try:
             query = await _question(request)
@@ -112,7 +116,7 @@ class Places:
             await trio.sleep(self._rows.due())
             page = self._rows.page(query)
         answer = page_json(page)
-        answer["steers"] = self._steers
+        answer |= {"pending": page.pending, "steers": self._steers}
         return Json(answer)
 
 
