@@ -235,6 +235,61 @@ async def test_halves_of_surrogate_pairs_are_answered_as_any_text(
 
 
 @virtual
+async def test_a_place_with_half_a_surrogate_pair_in_its_path_can_be_asked_for() -> (
+    None
+):
+    halves = supervisor("shop\ud800", supervisor("b\udcff", child(idle)))
+    path = "shop\ud800/b\udcff"
+    async with open_tree(halves) as tree:
+        client = Client(app(tree, token="correct horse"))  # noqa: S106 - a test's
+        asked = quote(path, errors="surrogatepass")
+        assert asked == "shop%ED%A0%80/b%ED%B3%BF"
+        assert (await client.get(f"/place?path={asked}")).json["place"]["path"] == path
+        part = (await client.get(f"/tree.json?path={asked}")).json
+        assert part["children"][0]["path"] == f"{path}/idle"
+        folded = (await rows(client, folded=[path])).json
+        assert [row["path"] for row in folded["rows"]] == ["shop\ud800", path]
+        answer = await client.ask(
+            "POST",
+            f"/steer?action=restart&path={asked}",
+            authorization="Bearer correct horse",
+        )
+        assert answer.json == {"done": "restart", "path": path}
+        wrong = await client.get("/place?path=shop%FF")  # no text in any way
+        assert wrong.status == 404
+        assert (await client.get("/metrics")).status == 200
+        assert (await client.get("/health/ready")).status == 200
+
+
+@virtual
+async def test_line_breaks_in_a_path_belong_to_it() -> None:
+    token = "correct horse"  # noqa: S105 - a test's
+    broken = child(idle, name="line\nfeed")
+    async with open_tree(supervisor("shop", child(Worker), broken)) as tree:
+        client = Client(app(tree, token=token))
+        answer = await client.get("/place/shop/line%0afeed")
+        assert answer.json["place"]["path"] == "shop/line\nfeed"
+        for url in ("/place/shop/worker%0a", "/place?path=shop/worker%0a"):
+            answer = await client.get(url)
+            assert (answer.status, answer.json) == (
+                404,
+                {"error": "nothing stands at 'shop/worker\\n' in the tree 'shop'"},
+            )
+        answer = await client.get("/place/shop%0d%0aSet-Cookie:%20a=b")
+        assert answer.status == 404
+        assert "set-cookie" not in answer.headers
+        for url in ("/tree.json%0a", "/place%0a", "/health/live%0a"):
+            assert (await client.get(url)).status == 404
+        bearer = f"Bearer {token}"
+        url = "/place/shop/worker/restart%0a"
+        assert (await client.ask("POST", url, authorization=bearer)).status == 405
+        assert tree.snapshot("shop/worker").incarnation == 1
+        url = "/place/shop/line%0afeed/restart"
+        assert (await client.ask("POST", url, authorization=bearer)).status == 200
+        assert tree.snapshot("shop/line\nfeed").incarnation == 2
+
+
+@virtual
 async def test_a_question_that_ends_in_its_middle_is_no_error() -> None:
     async def gone() -> dict[str, str]:
         await trio.lowlevel.checkpoint()

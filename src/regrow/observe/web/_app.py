@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import trio
@@ -28,7 +29,7 @@ from ._scrape import TreeCollector
 from ._steer import ACTIONS, Steering
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Awaitable, Callable, Collection
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -36,6 +37,25 @@ if TYPE_CHECKING:
     from regrow._runtime.tree import Tree
 
 __all__ = ["TreeApp", "app"]
+
+
+class _Exact(Route):
+    """A route that is matched by the whole path, whatever characters that has.
+
+    Starlette's own find no place with a line break in its name, and take a line break at
+    the end of a path for nothing: `restart%0a` would restart.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[[Request], Awaitable[Response]],
+        *,
+        methods: Collection[str] | None = None,
+    ) -> None:
+        super().__init__(path, endpoint, methods=methods)
+        pattern = self.path_regex.pattern.removesuffix("$")
+        self.path_regex = re.compile(rf"{pattern}\Z", re.DOTALL)
 
 
 class TreeApp(Starlette):
@@ -66,21 +86,21 @@ class TreeApp(Starlette):
         rows = Rows(tree)
         places = Places(tree, running, rows, steers=token is not None)
         routes: list[BaseRoute] = [
-            Route("/", page),
-            Route("/health/live", health.live),
-            Route("/health/ready", health.ready),
-            Route("/metrics", self.collector.scrape),
-            Route("/tree.json", places.tree),
-            Route("/events", Streams(self._feed).open),
-            Route("/rows", places.rows, methods=["POST"]),
-            Route("/place", places.details),
-            Route("/place/{path:path}", places.details),
+            _Exact("/", page),
+            _Exact("/health/live", health.live),
+            _Exact("/health/ready", health.ready),
+            _Exact("/metrics", self.collector.scrape),
+            _Exact("/tree.json", places.tree),
+            _Exact("/events", Streams(self._feed).open),
+            _Exact("/rows", places.rows, methods=["POST"]),
+            _Exact("/place", places.details),
+            _Exact("/place/{path:path}", places.details),
         ]
         if token is not None:
             steering = Steering(Answers(tree, rows), token)
             # An action of its own, so that a place may be named like one.
             actions = [
-                Route(
+                _Exact(
                     f"/place/{{path:path}}/{action}",
                     steering.action(action),
                     methods=["POST"],
@@ -89,7 +109,7 @@ class TreeApp(Starlette):
             ]
             routes[-1:-1] = [
                 *actions,
-                Route("/steer", steering.by_query, methods=["POST"]),
+                _Exact("/steer", steering.by_query, methods=["POST"]),
             ]
         super().__init__(
             routes=routes,

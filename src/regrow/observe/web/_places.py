@@ -18,6 +18,7 @@ from regrow.observe._rows_json import page_json, row_json
 from regrow.observe._wire import plain
 
 from ._json import Json
+from ._query import argument
 from ._streamed import Streamed
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Places:
         meanwhile may or may not be in it.
         """
         await trio.lowlevel.checkpoint()
-        path = request.query_params.get("path") or self._tree.path
+        path = argument(request, "path") or self._tree.path
         place = self._running.host.find(path)
         if place is None:
             return self._nothing_at(path)
@@ -78,7 +79,7 @@ class Places:
     async def details(self, request: Request) -> Response:
         """One place: its row, its history, its last failure, where it waits."""
         await trio.lowlevel.checkpoint()
-        path = request.path_params.get("path") or request.query_params.get("path", "")
+        path = request.path_params.get("path") or argument(request, "path")
         place = self._running.host.find(path)
         if place is None:
             return self._nothing_at(path)

@@ -12,6 +12,7 @@ from regrow.observe._protocol import Code, Op, Request as Wanted
 
 from ._guard import bears
 from ._json import Json
+from ._query import argument
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -48,12 +49,12 @@ class Steering:
 
     async def by_query(self, request: Request) -> Json:
         """Do `?action=` to `?path=`: a browser changes a path that has a `..` in it."""
-        action = request.query_params.get("action", "")
+        action = argument(request, "action")
         if action not in ACTIONS:
             await trio.lowlevel.checkpoint()
             text = f"action is none of {', '.join(ACTIONS)}"
             return Json({"error": text}, 400)
-        return await self._answer(request, action, request.query_params.get("path", ""))
+        return await self._answer(request, action, argument(request, "path"))
 
     async def _answer(self, request: Request, action: str, path: str) -> Json:
         """Do what is asked for and answer when it is done.
