@@ -124,6 +124,34 @@ async def test_a_delayed_restart_and_a_limit_of_its_own() -> None:
 
 
 @virtual
+async def test_a_supervisor_that_has_both_a_limit_and_a_backoff_of_its_own() -> None:
+    backoff = Backoff(initial=4, factor=1, jitter=0, reset_after=10, max_attempts=2)
+    x = child(Child, Story(), name="x")
+    sub = supervisor("sub", x, intensity=1, backoff=backoff)
+    async with open_tree(supervisor("app", sub)) as tree:
+        for _ in range(2):
+            await tree[x].cast(Child.boom)
+        await trio.sleep(1)
+        failing = (
+            "failing: app/sub has used 1 of 1 failures in a row: "
+            "at one more failure its supervisor gives up"
+        )
+        waits = "degraded: app/sub is down and will be restarted in 3 s"
+        assert told(tree) == ["failing", failing, waits]
+        await trio.sleep(4)
+        assert told(tree) == ["failing", failing]
+        await tree[x].cast(Child.boom)
+        await trio.sleep(1)
+        limit = (
+            "failing: app/sub has used 1 of 1 restarts in 5 s: "
+            "at one more failure it gives up"
+        )
+        assert told(tree) == ["failing", limit, failing]
+        await trio.sleep(8)
+        assert told(tree) == ["ok"]
+
+
+@virtual
 async def test_below_what_is_down_nothing_is_told_but_what_is_stuck() -> None:
     x = child(Child, Story(), name="x")
     sub = supervisor(
@@ -136,6 +164,7 @@ async def test_below_what_is_down_nothing_is_told_but_what_is_stuck() -> None:
         assert told(tree) == [
             "degraded",
             "degraded: app/sub is down and will be restarted in 8 s",
+            "degraded: app/sub has used 1 failure in a row",
         ]
 
 

@@ -254,6 +254,31 @@ async def test_how_much_of_its_limit_a_supervisor_has_used() -> None:
 
 
 @virtual
+async def test_a_supervisor_with_a_backoff_is_counted_in_two_ways() -> None:
+    """What it restarts counts in its limit, how often it fails counts in its backoff."""
+    backoff = Backoff(initial=3, jitter=0, reset_after=10, max_attempts=4)
+    y = child(Child, Story(), name="y")
+    x = supervisor("x", y, intensity=1, backoff=backoff)
+    endless = supervisor("endless", intensity=1, backoff=Backoff())
+    async with open_tree(supervisor("root", x, endless)) as tree:
+        names = ("used", "intensity", "period", "failures", "failures_allowed")
+        assert seen(tree, *names) == (0, 1, 5, 0, 3)
+        for _ in range(2):
+            await tree[y].cast(Child.boom)
+        await trio.sleep(1)  # it waits from 0 to 3
+        assert seen(tree, "due", *names) == (3, None, 1, 5, 1, 3)
+        await trio.sleep(3)
+        await tree[y].cast(Child.boom)
+        await trio.sleep(1)
+        assert seen(tree, *names) == (1, 1, 5, 1, 3)
+        await trio.sleep(8)  # it came up at 3
+        assert seen(tree, *names) == (0, 1, 5, 0, 3)
+        others = [tree.snapshot("root/endless"), tree.snapshot("root/x/y")]
+        assert [place.failures for place in others] == [0, None]
+        assert [place.failures_allowed for place in others] == [None, None]
+
+
+@virtual
 async def test_looking_changes_nothing() -> None:
     x = child(Child, Story(), name="x")
     async with open_tree(supervisor("root", x, intensity=1, period=5)) as tree:
@@ -562,6 +587,8 @@ async def test_a_picture_as_json() -> None:
             "intensity": 3,
             "period": 5,
             "used": 1,
+            "failures": None,
+            "failures_allowed": None,
             "missing": False,
             "starting_since": None,
             "last_failure": None,
@@ -585,6 +612,8 @@ async def test_a_picture_as_json() -> None:
                     "intensity": None,
                     "period": None,
                     "used": None,
+                    "failures": None,
+                    "failures_allowed": None,
                     "missing": False,
                     "starting_since": None,
                     "last_failure": {"at": 0, "incarnation": 1, "error": "Boom"},

@@ -107,16 +107,17 @@ def _failing(place: PlaceSnapshot, *, root: bool) -> Iterator[str]:
         yield "is down, and nobody starts it again unless asked to"
     if root and place.status in {"stopping", "stopped"}:
         yield "is stopping" if place.status == "stopping" else "has ended"
-    if _spent(place):
-        who = "its supervisor" if place.strategy is None else "it"
-        yield f"has used {_uses(place)}: at one more failure {who} gives up"
+    for spent, text, who in _uses(place):
+        if spent:
+            yield f"has used {text}: at one more failure {who} gives up"
 
 
 def _degraded(place: PlaceSnapshot, now: float) -> Iterator[str]:
     if place.status == "restarting":
         yield f"is down and {_when(place.due, now)}"
-    if place.used and not _spent(place):
-        yield f"has used {_uses(place)}"
+    for spent, text, _ in _uses(place):
+        if not spent:
+            yield f"has used {text}"
     if 0 < place.capacity < math.inf and place.waiting >= place.capacity * NEARLY_FULL:
         full = f"{place.waiting:,} of {place.capacity:,.0f} messages"
         yield f"has {full} in its mailbox"
@@ -127,17 +128,29 @@ def _degraded(place: PlaceSnapshot, now: float) -> Iterator[str]:
         yield f"has been starting for {now - since:.3g} s"
 
 
-def _spent(place: PlaceSnapshot) -> bool:
-    """Whether one more failure is the end; not where the limit is that from the outset."""
-    used, allowed = place.used, place.intensity
-    return bool(used) and allowed is not None and (used or 0) >= allowed
+def _uses(place: PlaceSnapshot) -> Iterator[tuple[bool, str, str]]:
+    """Give of what is used whether one more is the end, what it is, and who gives up then.
+
+    Nothing where the limit is that from the outset.
+    """
+    in_a_row, most = place.used, place.intensity
+    if place.strategy is not None:
+        if place.used:
+            text = f"{_of(place.used, most)} restarts in {place.period:.3g} s"
+            yield _spent(place.used, most), text, "it"
+        in_a_row, most = place.failures, place.failures_allowed
+    if in_a_row:
+        one = "failure" if in_a_row == 1 and most is None else "failures"
+        text = f"{_of(in_a_row, most)} {one} in a row"
+        yield _spent(in_a_row, most), text, "its supervisor"
 
 
-def _uses(place: PlaceSnapshot) -> str:
-    allowed = "" if place.intensity is None else f" of {place.intensity:,}"
-    if place.strategy is None:
-        return f"{place.used:,}{allowed} failures in a row"
-    return f"{place.used:,}{allowed} restarts in {place.period:.3g} s"
+def _spent(used: int, allowed: int | None) -> bool:
+    return allowed is not None and used >= allowed
+
+
+def _of(used: int, allowed: int | None) -> str:
+    return f"{used:,}" if allowed is None else f"{used:,} of {allowed:,}"
 
 
 def _when(due: float | None, now: float) -> str:

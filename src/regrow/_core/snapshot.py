@@ -98,6 +98,9 @@ class PlaceSnapshot:
             uptime between them, `None` where they have no limit.
         period: See `intensity`; `None` where neither is.
         used: How many of these count now; `None` where nothing is counted.
+        failures: Of a supervisor with a `Backoff`, which has both: its own failures in a row
+            that count now; `None` elsewhere.
+        failures_allowed: How many of those are; `None` where they have no limit.
         missing: Whether it is down for good though it should be there: a permanent child,
             or a significant one that has not ended cleanly by itself.
         starting_since: When a start began that has to be waited for, on the run's clock.
@@ -123,6 +126,8 @@ class PlaceSnapshot:
     intensity: int | None = None
     period: float | None = None
     used: int | None = None
+    failures: int | None = None
+    failures_allowed: int | None = None
     missing: bool = False
     starting_since: float | None = None
 

@@ -68,6 +68,7 @@ def _picture(place: Place, now: float, *, deep: bool) -> PlaceSnapshot:
     waiting = peak = 0
     capacity = 0.0
     handling = handling_since = strategy = intensity = period = used = None
+    failures = allowed = None
     suspended = False
     children: tuple[PlaceSnapshot, ...] = ()
     spec = place.spec
@@ -92,13 +93,15 @@ def _picture(place: Place, now: float, *, deep: bool) -> PlaceSnapshot:
             below = above.children.values()
             children = tuple([_picture(child, now, deep=True) for child in below])
     backoff = spec.backoff
-    if backoff is not None and strategy is None:
-        period = backoff.reset_after
+    if backoff is not None:
         if backoff.max_attempts != math.inf:
-            intensity = int(backoff.max_attempts) - 1  # at the last of them it gives up
+            allowed = int(backoff.max_attempts) - 1  # at the last of them it gives up
         parent = None if place.parent is None else place.parent.supervisor_life
         if parent is not None:
-            used = parent.machine.used_by(place.name, now)
+            failures = parent.machine.used_by(place.name, now)
+        if strategy is None:
+            intensity, period, used = allowed, backoff.reset_after, failures
+            failures = allowed = None
 
     found = sketch(
         place.path,
@@ -121,6 +124,8 @@ def _picture(place: Place, now: float, *, deep: bool) -> PlaceSnapshot:
         intensity,
         period,
         used,
+        failures,
+        allowed,
         missing,
         starting_since,
     )
