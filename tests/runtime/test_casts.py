@@ -140,8 +140,8 @@ async def test_a_cast_to_a_closed_place_is_a_dead_letter_and_no_exception() -> N
         await tree[desk].cast(Desk.take, 1)
         tree[desk].cast_nowait(Desk.take, 2)
         assert story.lines == [
-            "root/desk 1 dead letter take: was stopped for good",
-            "root/desk 1 dead letter take: was stopped for good",
+            "root/desk 1 dead letter take: was told to stop",
+            "root/desk 1 dead letter take: was told to stop",
         ]
 
 
@@ -160,10 +160,7 @@ async def test_casts_that_wait_when_the_place_closes_are_dead_letters() -> None:
             story.forget()
             nursery.start_soon(tree.supervisor("root").terminate_child, "desk")
             await trio.sleep(1)
-            assert (
-                story.lines
-                == ["root/desk 1 dead letter take: was stopped for good"] * 3
-            )
+            assert story.lines == ["root/desk 1 dead letter take: was told to stop"] * 3
             assert story.closed == ["root/desk"]
         assert story.lines[3:] == [
             "root/desk 1 dead letter hold: was in hand when the actor was cut off",

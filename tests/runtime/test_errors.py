@@ -173,9 +173,9 @@ TEXTS: list[tuple[RegrowError, str]] = [
         ),
     ),
     (
-        ActorStoppedError("app/a", "work", "was stopped for good"),
+        ActorStoppedError("app/a", "work", "was told to stop"),
         (
-            "'app/a' was stopped for good; 'work' was not handled. Only restart_child, or a "
+            "'app/a' was told to stop; 'work' was not handled. Only restart_child, or a "
             "restart of its group, brings it back."
         ),
     ),

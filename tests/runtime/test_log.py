@@ -209,18 +209,18 @@ async def test_the_other_records(caplog: pytest.LogCaptureFixture) -> None:
         "DEBUG root/x [1] is up",
         "DEBUG root/over [1] is up",
         "INFO root/ignoring [1] chose not to start",
-        "DEBUG root/ignoring [1] closed: it is closed: its child has ended for good",
+        "DEBUG root/ignoring [1] closed: it is closed: its child has ended",
         "DEBUG root/brief [1] is up",
         "DEBUG root [1] is up",
         "INFO root/x [1] is suspended: it begins no message",
         "INFO root/x [1] goes on: it was resumed",
         "WARNING root/x [1] answered the cast 'answer' with LookupError: no such thing",
         "DEBUG root/brief [1] ended (normal)",
-        "DEBUG root/brief [1] closed: it is closed: its child has ended for good",
+        "DEBUG root/brief [1] closed: it is closed: its child has ended",
         "INFO root [1] shuts down, as 'brief' has ended",
-        "DEBUG root/over [1] closed: it was stopped for good",
+        "DEBUG root/over [1] closed: it was told to stop",
         "WARNING root/over [1] ended killed when told to stop",
-        "DEBUG root/x [1] closed: it was stopped for good",
+        "DEBUG root/x [1] closed: it was told to stop",
         "DEBUG root/x [1] ended (shutdown)",
         "DEBUG root [1] ended (shutdown)",
         "DEBUG root [1] closed: it is closed: its tree has ended",
@@ -246,7 +246,7 @@ async def test_dropped_messages_have_one_record_for_a_second(
     assert others(caplog) == [
         "WARNING root/x [1] dropped 1 message (drop_newest)",
         "WARNING root/x [1] dropped 3 messages (drop_newest)",
-        "WARNING root/x [1] dead letter 'ping': it was stopped for good",
+        "WARNING root/x [1] dead letter 'ping': it was told to stop",
     ]
 
 
@@ -598,8 +598,8 @@ async def test_what_an_observer_does_is_told_to_all_after_what_it_heard() -> Non
     assert told == [
         "root/x 1 dead letter boom: crashed the actor (Boom)",
         "root/x 1 crashed: Boom",
-        "root/y 1 dead letter ping: is closed: its child has ended for good",
-        "root/y 1 dead letter boom: is closed: its child has ended for good",
+        "root/y 1 dead letter ping: is closed: its child has ended",
+        "root/y 1 dead letter boom: is closed: its child has ended",
     ]
     assert before.lines == after.lines
 

@@ -453,4 +453,4 @@ async def test_the_place_is_closed_for_good_only_after_the_caller_was_told() -> 
         await tree[hand].wait_stopped()
         with pytest.raises(ActorStoppedError) as caught:
             await tree[hand].call(Hand.work, "x")
-        assert caught.value.why == "is closed: its child has ended for good"
+        assert caught.value.why == "is closed: its child has ended"

@@ -15,6 +15,7 @@ from regrow import (
     Backoff,
     CallError,
     IgnoreStart,
+    PlaceClosed,
     Ref,
     Tree,
     child,
@@ -221,8 +222,8 @@ async def test_a_supervisor_that_backs_off_leaves_the_places_below_it_open() -> 
 # --------------------------------------------------------------------------- closed
 
 
-ENDED = "is closed: its child has ended for good"
-STOPPED = "was stopped for good"
+ENDED = "is closed: its child has ended"
+STOPPED = "was told to stop"
 TREE = "is closed: its tree is stopping"
 
 
@@ -344,6 +345,26 @@ async def test_terminated_while_it_backs_off() -> None:
         assert tree.snapshot().find("root/echo").incarnation == 1  # T8
         await tree.supervisor("root").restart_child("echo")
         assert await tree[echo].call(Echo.echo, 1) == 1
+
+
+@virtual
+async def test_what_is_said_of_a_place_that_closes_stays_true_when_it_comes_back() -> (
+    None
+):
+    story = Story()
+    echo = child(Echo, name="echo")
+    over = child(Echo, name="over", restart="transient")
+    spec = supervisor("root", echo, over)
+    async with open_tree(spec, observers=[story]) as tree:
+        await tree[over].cast(Echo.quit)
+        await wait_all_tasks_blocked()
+        await tree.supervisor("root").terminate_child("echo")
+        for name in ("echo", "over"):
+            await tree.supervisor("root").restart_child(name)
+        closed = [(event.path, event.why) for event in story.of(PlaceClosed)]
+        assert closed == [("root/over", ENDED), ("root/echo", STOPPED)]
+        assert await tree[echo].call(Echo.echo, 1) == 1
+        assert await tree[over].call(Echo.echo, 2) == 2
 
 
 @virtual

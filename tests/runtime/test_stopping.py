@@ -249,7 +249,7 @@ async def test_a_child_that_cleans_up_may_call_those_started_before_it_alone() -
         "root/later 1 shutdown when told",
         "pong",
         (
-            "'root/later' was stopped for good; 'ping' was not handled. "
+            "'root/later' was told to stop; 'ping' was not handled. "
             "It does not come back."
         ),
         "root/last 1 shutdown when told",
@@ -283,7 +283,7 @@ async def test_no_further_message_is_begun_and_the_running_one_may_finish() -> N
             await trio.sleep(1)
             await tree.stop()
     assert story.timed[:2] == [
-        "1 root/a 1 dead letter ping: was stopped for good",
+        "1 root/a 1 dead letter ping: was told to stop",
         "1 sleep is refused",
     ]
     assert sorted(story.timed[2:4]) == ["3 root/a cleans up", "3 slept"]

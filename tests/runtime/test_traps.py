@@ -624,7 +624,7 @@ async def test_t25_a_stop_is_heard_while_a_child_starts_for_ever() -> None:
 
 
 async def ask_in_vain(above: SupervisorRef, spec: AnySpec) -> None:
-    with pytest.raises(Exception, match="was stopped"):
+    with pytest.raises(Exception, match="was told to stop"):
         await above.start_child(spec)
 
 

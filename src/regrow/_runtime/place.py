@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from .supervisor import SupervisorLife
     from .waits import Waiting, WaitTarget
 
-__all__ = ["STOPPED_FOR_GOOD", "Place", "SupervisorPlace"]
+__all__ = ["TOLD_TO_STOP", "Place", "SupervisorPlace"]
 
-STOPPED_FOR_GOOD = "was stopped for good"
+TOLD_TO_STOP = "was told to stop"
+"""Why a place is closed that was not to end by itself. Whether it comes back is not known
+then: a restart by request begins as a termination does. `ActorStoppedError` says what can."""
 
 
 class Place:

@@ -18,7 +18,7 @@ from regrow._core.snapshot import (
 from regrow._core.specs import DynamicSpec, SupervisorSpec
 
 from .actor_place import ActorPlace
-from .place import STOPPED_FOR_GOOD, Place, SupervisorPlace
+from .place import TOLD_TO_STOP, Place, SupervisorPlace
 from .redact import shown_message
 from .stuck import frames_of, stack_of
 
@@ -150,7 +150,7 @@ def _missing(place: Place) -> bool:
         return True
     if not place.spec.significant:
         return False
-    if place.last is None or place.why == STOPPED_FOR_GOOD:
+    if place.last is None or place.why == TOLD_TO_STOP:
         return True
     number, end = place.last
     return number != place.incarnation or not end.reason.clean

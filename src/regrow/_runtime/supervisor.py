@@ -25,7 +25,7 @@ from .actor_place import ActorPlace
 from .context import enter_place
 from .inbox import Inbox
 from .life import Life
-from .place import STOPPED_FOR_GOOD, Place, SupervisorPlace
+from .place import TOLD_TO_STOP, Place, SupervisorPlace
 from .starting import start_actor, start_service
 from .telling import tell_ending, tell_restart
 from .waits import break_circle
@@ -233,7 +233,7 @@ class SupervisorLife(Life):
         place = self.supervisor_place.children[step.name]
         life = place.life
         if step.final:
-            place.close(STOPPED_FOR_GOOD)
+            place.close(TOLD_TO_STOP)
         if life is None or life.run != step.run:
             return  # it has ended by itself, and the event of it is in the inbox
         self.busy_with[step.name] = place

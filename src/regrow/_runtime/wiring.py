@@ -67,7 +67,7 @@ def why_closed(place: Place) -> str:
     """Say in words why *place* takes no more messages."""
     if place.host.stopping:
         return "is closed: its tree is stopping"
-    return "is closed: its child has ended for good"
+    return "is closed: its child has ended"
 
 
 def live_args(place: Place, args: tuple[object, ...]) -> tuple[object, ...]:
