@@ -9,9 +9,8 @@ Run it: `python examples/faulty_tree.py`, or
 """
 
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
-from functools import partial
 
 import trio
 from attrs import Factory, define
@@ -37,7 +36,7 @@ GRACE = 30.0
 class Clerk(Actor):
     """Knows other clerks, and prices."""
 
-    others: "tuple[Ref[Clerk], ...] | list[Ref[Clerk]]" = ()
+    others: "Collection[Ref[Clerk]]" = ()
     prices: dict[str, int] = Factory(dict)
 
 
@@ -79,7 +78,7 @@ def wiring() -> Supervisor:
     later = child(Clerk, name="later")
     earlier = child(Clerk, (later.ref,), name="earlier")  # fault: ref_to_later
     blind = child(  # fault: ref_not_bound
-        partial(Clerk, (later.ref,)), name="blind"
+        Clerk, frozenset([later.ref]), name="blind"
     )
     guest = child(Clerk, name="guest", restart="temporary")
     host = child(Clerk, (guest.ref,), name="host")  # fault: ref_to_temporary

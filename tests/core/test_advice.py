@@ -572,12 +572,22 @@ def test_a_ref_where_no_live_one_takes_its_place() -> None:
     lost = ["top/a ref_not_bound"]
     for value in ({ref}, frozenset([ref]), deque([ref]), {ref: 1}, [{(ref,)}]):
         assert holding(value) == lost
-    assert holding(partial(print, ref)) == holding(partial(print, end=[ref])) == lost
+    assert holding(partial(print, {ref})) == holding(partial(print, end={ref})) == lost
     assert holding(({1: [ref]}, ref)) == []
-    made = child(partial(Worker, held=[ref]), name="a")
+    made = child(partial(Worker, held=frozenset([ref])), name="a")
     assert found(target, made) == lost
     # No order is asked of what cannot be used.
     assert found(made, target) == lost
+
+
+def test_a_ref_in_a_partial_is_a_ref() -> None:
+    target = worker("b")
+    for value in (partial(print, target.ref), [partial(print, end=[target.ref])]):
+        assert found(target, worker("a", value)) == []
+        assert found(worker("a", value), target) == ["top/a ref_to_later"]
+    made = child(partial(Worker, more=[target.ref]), name="a")
+    assert found(target, made) == []
+    assert found(made, target) == ["top/a ref_to_later"]
 
 
 def test_a_live_ref_is_no_matter() -> None:

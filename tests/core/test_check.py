@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -389,12 +390,14 @@ class Given(ChildSpec):
         return late_refs(self.args)
 
 
-def test_late_refs_are_found_in_lists_tuples_and_dicts() -> None:
+def test_late_refs_are_found_in_lists_tuples_dicts_and_partials() -> None:
     refs = [Late(spec(name)) for name in "abcd"]
     live = Late(None)
     value = (1, refs[0], [refs[1], "text", {"key": (refs[2],), refs[3]: live}])
 
     assert list(late_refs(value)) == refs[:3]
+    made = partial(partial(print, refs[0], sep=[refs[1]]), end=partial(print, refs[2]))
+    assert list(late_refs([made])) == refs[:3]
     assert list(spec("a").late_refs()) == []
 
 

@@ -5,7 +5,8 @@ it finds on the spec; a supervisor collects that of its children and raises it a
 """
 
 import math
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final, cast, get_args
 
 from attrs import evolve
@@ -25,6 +26,7 @@ __all__ = [
     "late_refs",
     "refuse",
     "unknown",
+    "within",
 ]
 
 MOST_LEVELS: Final = 100
@@ -238,22 +240,30 @@ def unknown(path: str, target: ChildSpec) -> Finding:
 
 
 def late_refs(value: object, inside: frozenset[int] = frozenset()) -> Iterator[Late]:
-    """Give the late refs in *value*: itself, or inside lists, tuples and dicts.
+    """Give the late refs in *value*: itself, or inside lists, tuples, dicts and partials.
 
     Args:
         value: Where to look.
         inside: Identities of the containers that *value* is in: one may hold itself.
     """
-    if id(value) in inside:
-        return
     if isinstance(value, Late):
         if value.spec is not None:
             yield value
-    elif isinstance(value, list | tuple):
-        within = inside | {id(cast("object", value))}
-        for item in cast("Iterable[object]", value):
-            yield from late_refs(item, within)
-    elif isinstance(value, dict):
-        within = inside | {id(cast("object", value))}
-        for item in cast("dict[object, object]", value).values():
-            yield from late_refs(item, within)
+    elif id(value) not in inside:
+        items = within(value)
+        if items:
+            inside |= {id(value)}
+            for item in items:
+                yield from late_refs(item, inside)
+
+
+def within(value: object) -> Sequence[object]:
+    """Give what *value* holds where live refs take the place of late ones, in order."""
+    if isinstance(value, dict):
+        return [*cast("dict[object, object]", value).values()]
+    if isinstance(value, list | tuple):
+        return cast("Sequence[object]", value)
+    if isinstance(value, partial):
+        called = cast("partial[object]", value)
+        return [called.func, *called.args, *called.keywords.values()]
+    return ()

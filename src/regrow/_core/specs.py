@@ -61,7 +61,7 @@ class Traits:
     Attributes:
         kind: What stands there.
         args: What its factory is called with; late refs in it are replaced.
-        preset: What the partials around the factory add; that is passed as it is.
+        preset: What the partials around the factory add; there too.
         mailbox: Of an actor.
         heartbeat: Of an actor, if it has one.
         lifespan: Whether it is known to have a lifespan of its own.

@@ -123,8 +123,9 @@ def child(
         factory: Any callable that gives an `Actor` (a class, a partial, a function), or an
             async function: a service. A service with a `task_status` parameter is up when
             it calls `task_status.started()`, any other at once.
-        args: What it is called with. Late refs among them, also inside lists, tuples and
-            dicts, are replaced by the live ones.
+        args: What it is called with. Late refs among them, and in a partial that is the
+            factory, are replaced by the live ones, also inside lists, tuples, dicts and
+            other partials.
         name: Unique among its siblings, without `/`; the factory's name in snake_case
             unless given.
         restart: `permanent`: always restarted. `transient`: after a crash or a kill.

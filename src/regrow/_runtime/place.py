@@ -50,7 +50,8 @@ class Place:
         open: Whether it takes messages.
         removed: Whether it is gone from the tree.
         why: Why it is closed, in words.
-        args: What its factory is called with, once that is known.
+        args: What its factory is called with, once that is known; a factory that is a
+            partial comes before it.
         last: How the latest incarnation that was up has ended.
         failure: How it failed the last time, if it ever did.
         ignored: Whether the latest incarnation chose not to run.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Never, TypeAlias, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Generic, Never, TypeAlias, TypeVar, cast
 
 from attrs import frozen
 
@@ -41,6 +42,12 @@ A_co = TypeVar("A_co", bound=Actor, covariant=True)
 DEFAULT_MAILBOX = Mailbox()
 
 
+def _late_in(called: object, args: tuple[object, ...]) -> Iterator[Late]:
+    if isinstance(called, partial):
+        return late_refs((cast("object", called), *args))
+    return late_refs(args) if args else iter(())
+
+
 @frozen(eq=False, kw_only=True)
 class ActorSpec(ChildSpec, Generic[A_co]):
     """A declared actor, as `child` gives it.
@@ -63,8 +70,8 @@ class ActorSpec(ChildSpec, Generic[A_co]):
         return Ref(None, self)
 
     def late_refs(self) -> Iterator[Late]:
-        """Give the late refs among the arguments, in order."""
-        return late_refs(self.args) if self.args else iter(())
+        """Give the late refs among the arguments, a partial's first, in order."""
+        return _late_in(self.factory, self.args)
 
     def traits(self) -> Traits:
         """Tell what it is, besides its options."""
@@ -101,8 +108,8 @@ class ServiceSpec(ChildSpec):
         return ServiceRef(None, self)
 
     def late_refs(self) -> Iterator[Late]:
-        """Give the late refs among the arguments, in order."""
-        return late_refs(self.args) if self.args else iter(())
+        """Give the late refs among the arguments, a partial's first, in order."""
+        return _late_in(self.service, self.args)
 
     def traits(self) -> Traits:
         """Tell what it is, besides its options."""

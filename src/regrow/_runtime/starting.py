@@ -11,7 +11,7 @@ from .actor_life import ActorLife
 from .context import enter_place
 from .service_life import ServiceLife
 from .user import call_user
-from .wiring import live_args
+from .wiring import live_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,8 @@ def start_actor(
     spec = cast("ActorSpec[Actor]", place.spec)
     life = ActorLife(place, run, report)
     try:
-        actor: object = call_user(spec.factory, live_args(place, spec.args), {})
+        factory, args = live_call(place, spec.factory, spec.args)
+        actor: object = call_user(factory, args, {})
         if not isinstance(actor, Actor):
             raise NotAnActorError(place.path, actor)  # noqa: TRY301 - as theirs
     except BaseException as error:  # noqa: ASYNC103, BLE001 - see Life.end
@@ -67,7 +68,7 @@ def start_service(
     spec = cast("ServiceSpec", place.spec)
     life = ServiceLife(place, run, report)
     try:
-        args = live_args(place, spec.args)
+        service, args = live_call(place, spec.service, spec.args)
     except UnboundRefError as error:
         life.end(error, cut=False)
         return
@@ -75,4 +76,4 @@ def start_service(
         life.limit_start()
     else:
         life.is_up()
-    nursery.start_soon(life.live, spec.service, args, name=place.path)
+    nursery.start_soon(life.live, service, args, name=place.path)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from regrow._core.specs import Late, SupervisorSpec
 from regrow.errors import UnboundRefError
@@ -14,12 +15,19 @@ from .requests import ref_to
 from .specs import ActorSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from regrow._core.specs import ChildSpec
 
     from .actor import Actor
     from .host import Host
 
-__all__ = ["live_args", "make_place", "place_for", "remove_child", "why_closed"]
+__all__ = ["live_call", "make_place", "place_for", "remove_child", "why_closed"]
+
+F = TypeVar("F", bound="Callable[..., object]")
+_Parts: TypeAlias = (
+    "tuple[Callable[..., object], tuple[object, ...], dict[str, object]]"
+)
 
 
 def make_place(host: Host, parent: SupervisorPlace | None, spec: ChildSpec) -> Place:
@@ -70,13 +78,22 @@ def why_closed(place: Place) -> str:
     return "is closed: its child has ended"
 
 
-def live_args(place: Place, args: tuple[object, ...]) -> tuple[object, ...]:
-    """Give the arguments with live refs for late ones; looked up once for a place."""
-    if not args:
-        return args
-    if place.args is None:
+def live_call(
+    place: Place, called: F, args: tuple[object, ...]
+) -> tuple[F, tuple[object, ...]]:
+    """Give what makes the child, and its arguments, with live refs for late ones.
+
+    They are looked up once for a place: what it is given is the same for all incarnations,
+    also when a place that it holds the ref of has gone.
+    """
+    if isinstance(called, partial):
+        if place.args is None:
+            every = (cast("object", called), *args)
+            place.args = cast("tuple[object, ...]", _live(every, place.host))
+        return cast("F", place.args[0]), place.args[1:]
+    if place.args is None and args:
         place.args = cast("tuple[object, ...]", _live(args, place.host))
-    return place.args
+    return called, place.args or ()
 
 
 def _live(value: object, host: Host, inside: frozenset[int] = frozenset()) -> object:
@@ -84,7 +101,7 @@ def _live(value: object, host: Host, inside: frozenset[int] = frozenset()) -> ob
 
     What holds itself, as *inside* tells, is there as it was given.
     """
-    if not isinstance(value, tuple | list | dict):
+    if not isinstance(value, tuple | list | dict | partial):
         return _live_ref(value, host)
     if id(cast("object", value)) in inside:
         return cast("object", value)
@@ -104,6 +121,14 @@ def _live(value: object, host: Host, inside: frozenset[int] = frozenset()) -> ob
         copied = copy(members)
         copied[:] = changed
         return copied
+    if isinstance(value, partial):
+        called = cast("partial[object]", value)
+        parts = (called.func, called.args, called.keywords)
+        found = _live(parts, host, inside)
+        if found is parts:
+            return called
+        fn, given, keywords = cast("_Parts", found)
+        return type(called)(fn, *given, **keywords)
     table = cast("dict[object, object]", value)
     new = {key: _live(item, host, inside) for key, item in table.items()}
     if all(new[key] is table[key] for key in table):

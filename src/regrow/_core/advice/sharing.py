@@ -14,10 +14,10 @@ from typing import TypeAlias, TypeGuard
 
 from attrs import define, field
 
+from regrow._core.check import within
 from regrow._core.specs import Late
 
 from .model import Node
-from .wires import inside
 
 __all__ = ["Shared", "shared_by"]
 
@@ -61,7 +61,7 @@ def _mutable_in(args: tuple[object, ...]) -> Iterator[Mutable]:
         if _is_mutable(value) and not _holds_wiring(value):
             yield value
         else:
-            ahead.extend(reversed(inside(value)))
+            ahead.extend(reversed(within(value)))
 
 
 def _is_mutable(value: object) -> TypeGuard[Mutable]:
@@ -77,5 +77,5 @@ def _holds_wiring(value: object) -> bool:
             return True
         if id(here) not in seen:
             seen.add(id(here))
-            ahead.extend(inside(here))
+            ahead.extend(within(here))
     return False

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import cast
 
 from attrs import define, field
 
+from regrow._core.check import within
 from regrow._core.specs import ChildSpec, Late
 
 from .model import Node
@@ -86,12 +86,11 @@ def branches(one: Node, other: Node) -> tuple[Node, Node] | None:
 def _refs_of(node: Node) -> Iterator[tuple[Late, bool]]:
     """Give the late refs that a place is given, and whether live ones take their place.
 
-    That is so in its arguments, also inside lists, tuples and dicts; each list once.
+    That is so in its arguments and in what a partial adds to them, also inside lists,
+    tuples, dicts and other partials; each list once.
     """
-    ahead: list[tuple[object, bool]] = [
-        *((value, True) for value in reversed(node.traits.args)),
-        *((value, False) for value in reversed(node.traits.preset)),
-    ]
+    given = (*node.traits.preset, *node.traits.args)
+    ahead = [(value, True) for value in reversed(given)]
     seen: set[tuple[int, bool]] = set()
     while ahead:
         value, bound = ahead.pop()
@@ -100,7 +99,7 @@ def _refs_of(node: Node) -> Iterator[tuple[Late, bool]]:
         elif (id(value), bound) not in seen:
             seen.add((id(value), bound))
             ahead.extend((each, False) for each in reversed(_hidden(value)))
-            ahead.extend((each, bound) for each in reversed(inside(value)))
+            ahead.extend((each, bound) for each in reversed(within(value)))
 
 
 def _hidden(value: object) -> list[object]:
@@ -108,18 +107,6 @@ def _hidden(value: object) -> list[object]:
     if isinstance(value, dict):
         return list(cast("dict[object, object]", value))
     if isinstance(value, set | frozenset | deque):
-        return list(cast("Iterable[object]", value))
-    if isinstance(value, partial):
-        made = cast("partial[object]", value)
-        return [*made.args, *made.keywords.values()]
-    return []
-
-
-def inside(value: object) -> list[object]:
-    """Give what a list, tuple or dict holds, where the tree looks for late refs."""
-    if isinstance(value, dict):
-        return list(cast("dict[object, object]", value).values())
-    if isinstance(value, list | tuple):
         return list(cast("Iterable[object]", value))
     return []
 

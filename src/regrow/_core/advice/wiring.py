@@ -32,11 +32,11 @@ def ref_not_bound(survey: Survey, node: Node) -> Iterator[Said]:
     lost = [str(spec.name) for spec in survey.wires.unbound.get(node, ())]
     if lost:
         yield Said(
-            f"it is given the ref of {listed(lost)} inside a partial, a set, a deque or the "
-            "keys of a dict, where no live one takes its place: whatever is sent to it is an "
+            f"it is given the ref of {listed(lost)} inside a set, a deque or the keys of a "
+            "dict, where no live one takes its place: whatever is sent to it is an "
             "UnboundRefError",
-            "Pass it as an argument of child(), by itself or in a list, a tuple or the values "
-            "of a dict.",
+            "Pass it as an argument of child(), by itself or in a list, a tuple, the values "
+            "of a dict or a partial.",
         )
 
 
