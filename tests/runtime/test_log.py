@@ -6,7 +6,7 @@ import logging
 import subprocess
 import sys
 import traceback
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import cast
@@ -20,6 +20,7 @@ from regrow import (
     ActorCrashedError,
     AnySpec,
     ChildExited,
+    DeadLetter,
     Event,
     IgnoreStart,
     Mailbox,
@@ -35,6 +36,8 @@ from regrow import (
 )
 
 from .trees import Boom, Child, Story, open_tree, virtual
+
+ENDED = "is closed: its child has ended"
 
 
 @pytest.fixture(autouse=True)
@@ -602,6 +605,66 @@ async def test_what_an_observer_does_is_told_to_all_after_what_it_heard() -> Non
         "root/y 1 dead letter boom: is closed: its child has ended",
     ]
     assert before.lines == after.lines
+
+
+class Gone(Actor):
+    """Has ended when it is written to: `ab` is what `b` sends when it hears of `a`."""
+
+    def a(self) -> None: ...
+    def b(self) -> None: ...
+    def aa(self) -> None: ...
+    def ab(self) -> None: ...
+    def ba(self) -> None: ...
+    def bb(self) -> None: ...
+
+    def quit(self) -> None:
+        self.stop()
+
+
+@pytest.mark.parametrize("raises_at", ["", "b"])
+@virtual
+async def test_what_two_observers_make_of_each_others_doing_has_one_order_for_all(
+    raises_at: str,
+) -> None:
+    stories = [Story() for _ in range(3)]
+
+    def reacting(own: str) -> Callable[[Event], None]:
+        def react(event: Event) -> None:
+            if isinstance(event, ChildExited) and event.path == "root/x":
+                gone_ref.cast_nowait(getattr(Gone, own))
+            elif isinstance(event, DeadLetter) and event.message in ("a", "b"):
+                gone_ref.cast_nowait(getattr(Gone, event.message + own))
+                if own == "b" and event.message == raises_at:
+                    raise Boom
+
+        return react
+
+    x = child(Child, Story(), name="x", restart="temporary")
+    gone = child(Gone, restart="temporary")
+    before, between, after = stories
+    observers: list[Callable[[Event], object]] = [
+        *(before, reacting("a"), between, reacting("b"), after)
+    ]
+    async with open_tree(supervisor("root", x, gone), observers=observers) as tree:
+        gone_ref = tree[gone]
+        await gone_ref.cast(Gone.quit)
+        await gone_ref.wait_stopped()
+        for story in stories:
+            story.forget()
+        stream = tree.events()
+        await tree[x].cast(Child.boom)
+        await tree[x].wait_stopped()
+        told = [*before.lines]
+        assert names_of(tree.history[-len(before.events) :]) == names_of(before.events)
+        streamed = [await anext(stream) for _ in before.events]
+        assert streamed == before.events
+        assert between.events == after.events == before.events
+    letters = ("a", "b", "aa", "ab", "ba", "bb")
+    assert told == [
+        "root/x 1 dead letter boom: crashed the actor (Boom)",
+        "root/x 1 crashed: Boom",
+        *(f"root/gone 1 dead letter {name}: {ENDED}" for name in letters),
+    ]
 
 
 def names_of(events: Sequence[Event]) -> list[str]:
