@@ -18,6 +18,7 @@ from examples import (
     faulty_tree,
     kv_server,
     late_dependency,
+    night,
 )
 from regrow import Backoff, Supervisor, check, open_tree
 from regrow._core.advice.rules import RULES
@@ -107,6 +108,7 @@ GOOD = {
     "failing_worker with delays": failing_worker.lab(Random(1), 0.05, DELAYS),
     "kv_server": kv_server.kv_server(SOMETHING),
     "late_dependency": late_dependency.desk(SOMETHING, 0.1),
+    "night": night.shop(),
     "the demo": indexer(SOMETHING, Path("index"), 4, SOMETHING, KILLER),
 }
 
