@@ -29,6 +29,7 @@ from regrow import (
     dynamic,
     supervisor,
 )
+from regrow._core.check import MOST_LEVELS
 
 from .trees import Story, open_tree, virtual
 
@@ -495,19 +496,19 @@ def too_deep(place: str, levels: int) -> Finding:
     return Finding(
         "too_deep",
         place,
-        f"with it the tree is {levels} supervisors deep, and 100 are the most",
+        f"with it the tree is {levels} supervisors deep, and {MOST_LEVELS} are the most",
         "Take out supervisors that have only one child, or let a service open a tree of its "
         "own.",
     )
 
 
 def test_a_tree_that_is_too_deep_is_refused_when_it_is_declared() -> None:
-    assert found(nested(100)) == [too_deep("root", 101)]
+    assert found(nested(MOST_LEVELS)) == [too_deep("root", MOST_LEVELS + 1)]
 
 
 @virtual
 async def test_as_deep_as_it_may_be_a_tree_can_be_looked_at() -> None:
-    spec = nested(100)
+    spec = nested(MOST_LEVELS)
     async with open_tree(spec) as tree:
         seen = tree.snapshot()
         assert [place.path for place in seen.walk()][-1].endswith("s/s/account")
@@ -538,8 +539,11 @@ async def test_one_that_was_made_past_the_checks_is_refused_before_it_starts() -
 async def test_what_is_added_counts_with_those_above_it() -> None:
     pool = dynamic("pool")
     async with open_tree(supervisor("root", supervisor("mid", pool))) as tree:
-        await tree[pool].start_child(nested(97))
-        for spec, levels in ((nested(98), 101), (deep(3000), 3003)):
+        await tree[pool].start_child(nested(MOST_LEVELS - 3))
+        for spec, levels in (
+            (nested(MOST_LEVELS - 2), MOST_LEVELS + 1),
+            (deep(3000), 3003),
+        ):
             with pytest.raises(SpecError) as caught:
                 await tree[pool].start_child(evolve(spec, name="t"))
             assert caught.value.findings == (too_deep("root/mid/pool/t", levels),)

@@ -29,7 +29,7 @@ __all__ = [
     "within",
 ]
 
-MOST_LEVELS: Final = 100
+MOST_LEVELS: Final = 200
 """Supervisors above each other. No tree that somebody keeps in mind has a tenth of it, and
 what goes from level to level (a snapshot, its JSON, a `repr`, the texts of failures that
 pass up) is written as calls of itself, which Python lets go a few hundred levels deep."""
