@@ -212,10 +212,28 @@ class MovedError(Exception):
         return "moved"
 
 
+class AppError(Exception):
+    pass
+
+
+class CodeError(AppError):
+    """One that keeps what it needs for its text where only a slot is."""
+
+    __slots__ = ("code",)
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"code {self.code}"
+
+
 @pytest.mark.parametrize(
     ("error", "name"),
     [
         (KeyError("x"), "KeyError"),
+        (CodeError(7), "CodeError"),
         (OddError(7, why="odd"), "OddError"),
         (SlottedError(5), "SlottedError"),
         (FileNotFoundError(2, "No such file", "bank.db"), "FileNotFoundError"),

@@ -154,7 +154,7 @@ def _made(
 def _has_args_alone(kind: type[BaseException]) -> bool:
     """Whether its instances keep nothing but `args` and what is in their `__dict__`."""
     size = kind.__basicsize__
-    if kind.__weakrefoffset__:
+    if kind.__weakrefoffset__ > 0:  # below 0, from Python 3.12 on, it takes no room
         size -= POINTER
     return size == BaseException.__basicsize__
 
