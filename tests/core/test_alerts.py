@@ -229,11 +229,42 @@ class CodeError(AppError):
         return f"code {self.code}"
 
 
+class FullError(AppError, MemoryError):
+    """One of a class of Python's own that is not the first that it is derived from."""
+
+
+class LostError(ValueError, OSError):
+    """One of two such classes, of which the second knows what is kept."""
+
+
+class HiddenError(Exception):
+    """One that shows what it has only while it has all of it."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+    def __getattribute__(self, name: str) -> object:
+        if name == "__dict__":
+            _ = super().__getattribute__("code")
+        return super().__getattribute__(name)
+
+
+class CauselessError(Exception):
+    @property
+    def __cause__(self) -> BaseException | None:  # type: ignore[override]
+        raise AssertionError
+
+
 @pytest.mark.parametrize(
     ("error", "name"),
     [
         (KeyError("x"), "KeyError"),
         (CodeError(7), "CodeError"),
+        (FullError("cache"), "FullError"),
+        (LostError(2, "No such file", "bank.db"), "LostError"),
+        (HiddenError(7), "RuntimeError"),
+        (CauselessError("x"), "CauselessError"),
         (OddError(7, why="odd"), "OddError"),
         (SlottedError(5), "SlottedError"),
         (FileNotFoundError(2, "No such file", "bank.db"), "FileNotFoundError"),

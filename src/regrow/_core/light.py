@@ -7,6 +7,7 @@ somebody else's: it is left alone, and nothing that its class defines is called.
 
 import struct
 from collections import deque
+from collections.abc import Callable
 from typing import cast
 
 from attrs import evolve
@@ -33,20 +34,24 @@ class Shed:
     def __init__(self, error: BaseException) -> None:
         self._made: BaseException | None = None
         self._kind = type(error)
-        if error.__cause__ is not None or not _has_args_alone(self._kind):
-            self._made = light(error)
-            return
         try:
-            self._args = _args_of(error)
-            self._fields = dict(error.__dict__)
-        except Exception:  # noqa: BLE001 - a class of somebody's
-            self._made = light(error)
+            if _cause_of(error) is None and _has_args_alone(self._kind):
+                self._args = _args_of(error)
+                self._fields = dict(error.__dict__)
+                return
+        except Exception:  # noqa: BLE001, S110 - a class of somebody's
+            pass
+        self._made = light(error)
 
     def error(self) -> BaseException:
         """Give the exception, the same one each time."""
         if self._made is None:
-            self._made = _made(self._kind, _native(self._kind), self._args)
-            self._made.__dict__.update(self._fields)
+            try:
+                made = _made(self._kind, _native(self._kind), self._args)
+                made.__dict__.update(self._fields)
+            except Exception:  # noqa: BLE001 - a class of somebody's; its name must do
+                made = RuntimeError(self._kind.__name__)
+            self._made = made
         return self._made
 
 
@@ -57,7 +62,7 @@ def light(error: BaseException) -> BaseException:
     kept, and of other members of groups their names.
     """
     holds = issubclass(type(error), BaseExceptionGroup | RestartLimitExceededError)
-    if holds or error.__cause__ is not None:
+    if holds or _cause_of(error) is not None:
         return _Copies().whole(error)
     return _alone(error)
 
@@ -78,7 +83,7 @@ class _Copies:
             if isinstance(made, RestartLimitExceededError):
                 self._left += len(made.failures)
                 made.failures = tuple(map(self._failure, made.failures))
-            cause = given.__cause__
+            cause = _cause_of(given)
             if cause is not None and (self._left > 0 or id(cause) in self._made):
                 _set(made, "__cause__", self._copy(cause, DEEPEST))
         return first
@@ -136,17 +141,19 @@ def _alone(error: BaseException) -> BaseException:
 
 
 def _native(kind: type[BaseException]) -> type[BaseException]:
-    """Give the class of Python's own that *kind* is derived from."""
-    for base in kind.__mro__:
-        if not base.__flags__ & HEAP_TYPE:
-            break
-    return cast("type[BaseException]", base)
+    """Give the class of Python's own that *kind* is derived from; of several, the first."""
+    native = next(each for each in kind.__mro__ if not each.__flags__ & HEAP_TYPE)
+    return cast("type[BaseException]", native)
 
 
 def _made(
     kind: type[BaseException], native: type[BaseException], args: tuple[object, ...]
 ) -> BaseException:
-    made = native.__new__(kind, *args)
+    # Not always *native*: in `class FullError(AppError, MemoryError)` it may make none.
+    maker: type = kind
+    while maker.__flags__ & HEAP_TYPE:
+        maker = cast("type", maker.__base__)
+    made = cast("type[BaseException]", maker).__new__(kind, *args)
     native.__init__(made, *args)
     return made
 
@@ -175,5 +182,13 @@ def _name_of(error: BaseException) -> BaseException:
     return RuntimeError(type(error).__name__)
 
 
-_args_of = BaseException.args.__get__  # type: ignore[attr-defined]  # whatever its class has
+# Whatever a class has in their place.
+_args_of = cast(
+    "Callable[[BaseException], tuple[object, ...]]",
+    BaseException.__dict__["args"].__get__,
+)
+_cause_of = cast(
+    "Callable[[BaseException], BaseException | None]",
+    BaseException.__dict__["__cause__"].__get__,
+)
 _set = object.__setattr__  # also where the class of an exception is frozen
