@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar
+
 import attrs
 import pytest
 from attrs import define, frozen
@@ -19,6 +23,9 @@ from regrow import (
 from regrow._core.alerts import MANY, RestartRates
 from regrow._core.history import KEPT, History
 from regrow._core.light import DEEPEST, MOST, Shed, light
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 
 @given(
@@ -324,6 +331,55 @@ def test_the_end_and_the_restart_of_one_crash_keep_one_exception() -> None:
     assert attrs.evolve(first, error=error) == end
     assert isinstance(second, ChildRestarting)
     assert attrs.evolve(second, error=error) == restart
+
+
+def test_an_interrupted_look_at_the_history_leaves_it_as_it_is() -> None:
+    history = History()
+    history.add(crashed(KeyError("x")))
+    history.add(ChildStarted("root/x", 2, 0.0, "worker"))
+    lines = 0
+
+    def trace(_frame: FrameType, event: str, _arg: object) -> Any:
+        nonlocal lines
+        if event == "line":
+            lines += 1
+            if lines == interrupted:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    for interrupted in itertools.count(1):  # noqa: B007 - read by the trace function
+        lines = 0
+        sys.settrace(trace)
+        try:
+            history.events()
+        except KeyboardInterrupt:
+            sys.settrace(before)
+            assert len(history.events()) == 2
+        else:
+            break
+        finally:
+            sys.settrace(before)
+    assert interrupted > 10
+
+
+class TellingError(Exception):
+    """One that leads to another event when it is looked at."""
+
+    history: ClassVar[History]
+
+    def __getattribute__(self, name: str) -> object:
+        if name == "__dict__":
+            self.history.add(ChildStarted("root/y", 1, 0.0, "worker"))
+        return super().__getattribute__(name)
+
+
+def test_what_happens_while_the_history_is_looked_at_is_kept() -> None:
+    history = TellingError.history = History()
+    history.add(crashed(TellingError()))
+    history.add(ChildStarted("root/x", 2, 0.0, "worker"))
+    assert len(history.events()) == 3
+    assert len(history.events()) == 4
 
 
 def test_nothing_that_its_class_defines_is_called_to_keep_an_exception() -> None:

@@ -44,18 +44,21 @@ class _Kept:
     To take its fields takes a third of the time of making another event.
     """
 
-    __slots__ = ("_kind", "_shed", "_values")
+    __slots__ = ("_event", "_kind", "_shed", "_values")
 
     def __init__(self, event: _Failed, shed: Shed) -> None:
+        self._event: Event | None = None
         self._kind: type[_Failed] = type(event)
         self._values: tuple[object, ...] = _TAKE[self._kind](event)
         self._shed = shed
 
     def event(self) -> Event:
-        """Give it."""
-        values = dict(zip(_NAMES[self._kind], self._values, strict=True))
-        make = cast("Callable[..., Event]", self._kind)
-        return make(**values, error=self._shed.error())
+        """Give it, the same one each time."""
+        if self._event is None:
+            values = dict(zip(_NAMES[self._kind], self._values, strict=True))
+            make = cast("Callable[..., Event]", self._kind)
+            self._event = make(**values, error=self._shed.error())
+        return self._event
 
 
 def _new_events() -> deque[Event | _Kept]:
@@ -93,13 +96,15 @@ class History:
             self._events.append(evolve(event, error=light(event.error)))
 
     def events(self) -> tuple[Event, ...]:
-        """Give them, oldest first."""
-        made = tuple(
-            each.event() if isinstance(each, _Kept) else each for each in self._events
+        """Give them, oldest first.
+
+        Nothing is changed: whoever asks may be interrupted, and others may be told of
+        something meanwhile.
+        """
+        return tuple(
+            each.event() if isinstance(each, _Kept) else each
+            for each in tuple(self._events)
         )
-        self._events.clear()
-        self._events.extend(made)  # the same ones the next time
-        return made
 
 
 _FAILURES = frozenset(
