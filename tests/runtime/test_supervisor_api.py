@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trio
+from attrs.exceptions import FrozenInstanceError
 from trio.testing import wait_all_tasks_blocked
 
 from regrow import (
@@ -101,6 +102,19 @@ async def test_start_child_gives_a_typed_ref_and_puts_the_child_last() -> None:
         ]
         assert tree.ref("root/actor", Child) == actor
         assert tree.supervisor("root/inner") == inner
+
+
+@virtual
+async def test_what_is_told_of_children_is_frozen_and_can_be_put_into_sets() -> None:
+    async with open_tree(supervisor("root", planned("a"))) as tree:
+        root = tree.supervisor("root")
+        (info,) = await root.which_children()
+        counts = await root.count_children()
+        with pytest.raises(FrozenInstanceError):
+            info.status = "stopped"  # type: ignore[misc]
+        with pytest.raises(FrozenInstanceError):
+            counts.active = 0  # type: ignore[misc]
+        assert {info, counts} == {*await root.which_children(), ChildCounts(1, 1, 0, 1)}
 
 
 @virtual

@@ -4,14 +4,15 @@ Events are reported by whoever carries out the steps. A child is named by its na
 its *run*, a number that the machine gives each start; an event of another run is an old
 one and is ignored (T6).
 
-Nobody changes one of these values. They are not frozen all the same: that would double what
-it takes to make one, and each start, stop and crash makes four or five.
+Nobody changes one of these values. Those that callers never get are not frozen all the same:
+that would double what it takes to make one, and each start, stop and crash makes four or
+five.
 """
 
 from enum import Enum
 from typing import Literal, TypeAlias
 
-from attrs import define
+from attrs import define, frozen
 
 from regrow.errors import RegrowError
 
@@ -118,7 +119,7 @@ Request: TypeAlias = (
 )
 
 
-@define
+@frozen
 class ChildInfo:
     """One child as its supervisor sees it.
 
@@ -133,7 +134,7 @@ class ChildInfo:
     kind: Literal["worker", "supervisor"]
 
 
-@define
+@frozen
 class ChildCounts:
     """How many children a supervisor has (S20).
 
