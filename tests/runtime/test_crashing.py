@@ -22,6 +22,7 @@ from regrow import (
     supervisor,
 )
 from regrow._core.specs import RestartType
+from regrow._runtime.user import uncancelled
 
 from .trees import Boom, Child, Story, open_tree, play, virtual
 
@@ -358,6 +359,67 @@ async def test_a_nursery_of_the_lifespan_wraps_the_crash() -> None:
     (end,) = [e for e in story.of(ChildExited) if e.path == "root/x"]
     assert isinstance(end.error, ExceptionGroup)
     assert end.error.exceptions == (crashed.value.__cause__,)
+
+
+class Failures(ExceptionGroup[Exception]):
+    """A group of somebody's, which cannot be divided."""
+
+    def __new__(cls, failures: list[Exception]) -> Failures:
+        return super().__new__(cls, "all of them", failures)
+
+    def derive(self, _: object) -> Failures:  # type: ignore[override]
+        raise AssertionError
+
+
+async def failing_with(error: Exception) -> None:
+    await trio.sleep(1)
+    raise error
+
+
+class Stops(BaseExceptionGroup[BaseException]):
+    def __new__(cls, stops: list[BaseException]) -> Stops:
+        return super().__new__(cls, "stopped", stops)
+
+    def derive(self, _: object) -> Stops:  # type: ignore[override]
+        raise AssertionError
+
+
+@virtual
+async def test_a_group_is_told_as_it_is_whatever_its_class() -> None:
+    story = Story()
+    first, second = Failures([Boom()]), Failures([Boom()])
+    x = child(Child, story, name="x", restart="temporary")
+    service = child(failing_with, first, restart="temporary")
+    async with open_tree(supervisor("root", x, service), observers=[story]) as tree:
+        with pytest.raises(ActorCrashedError) as crashed:
+            await tree[x].call(Child.throw, second)
+        assert crashed.value.__cause__ is second
+        await tree[service].wait_stopped()
+    ends = [event.error for event in story.of(ChildExited)]
+    assert ends == [second, first, None]
+
+
+def test_of_a_group_that_cannot_be_divided_what_is_no_cancellation_stays() -> None:
+    boom = Boom()
+    cut = trio.Cancelled._create()
+    rest = uncancelled(Stops([Stops([cut]), boom]))
+    assert isinstance(rest, ExceptionGroup)
+    assert (rest.message, rest.exceptions) == ("stopped", (boom,))
+    assert uncancelled(Stops([cut])) is None
+
+
+@virtual
+async def test_a_group_of_very_many_levels_is_a_crash_like_others() -> None:
+    error: Exception = Boom()
+    for _ in range(5000):  # one for each nursery inside a task of another
+        error = ExceptionGroup("", [error])
+    story = Story()
+    x = child(Child, story, name="x", restart="temporary")
+    async with open_tree(supervisor("root", x), observers=[story]) as tree:
+        with pytest.raises(ActorCrashedError) as crashed:
+            await tree[x].call(Child.throw, error)
+        assert crashed.value.__cause__ is error
+    assert [event.error for event in story.of(ChildExited)] == [error, None]
 
 
 @virtual

@@ -19,6 +19,7 @@ from regrow._core.check import refuse
 from regrow._core.specs import SupervisorSpec
 from regrow._runtime.running import Running
 from regrow._runtime.tree import Tree
+from regrow._runtime.user import without
 from regrow._runtime.watchdog import Watchdog
 from regrow.errors import CallError, StartCancelledError
 
@@ -242,7 +243,4 @@ def _besides(failure: BaseException, running: Running) -> BaseException | None:
             return True
         return isinstance(error, CallError) and error.origin is running.host
 
-    if isinstance(failure, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", failure)
-        return group.split(follows)[1]
-    return None if follows(failure) else failure
+    return without(failure, follows)

@@ -1,6 +1,6 @@
 """Calling what users wrote: unprotected from KeyboardInterrupt, as they expect."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from types import CoroutineType
 from typing import TypeVar, cast
 
@@ -17,6 +17,7 @@ __all__ = [
     "never_began",
     "only",
     "uncancelled",
+    "without",
 ]
 
 T = TypeVar("T")
@@ -60,18 +61,66 @@ async def await_user(awaitable: Awaitable[T]) -> T:
 
 def only(error: BaseException, kind: type[BaseException]) -> bool:
     """Whether *error* is of *kind*, or a group of nothing else."""
-    if isinstance(error, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        return all(only(inner, kind) for inner in group.exceptions)
+    if _is_group(error):
+        return all(isinstance(leaf, kind) for leaf in _leaves(error))
     return isinstance(error, kind)
 
 
 def uncancelled(error: BaseException) -> BaseException | None:
     """Give what of *error* is no cancellation."""
-    if isinstance(error, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        return group.split(trio.Cancelled)[1]
-    return None if isinstance(error, trio.Cancelled) else error
+    return without(error, _is_cancelled)
+
+
+def without(
+    error: BaseException, leave_out: Callable[[BaseException], bool]
+) -> BaseException | None:
+    """Give what of *error* is not to be left out; where that is all of it, itself.
+
+    Of a group that is not divided nothing is lost, as its class and what was set on it, and
+    nothing that its class defines is called.
+    """
+    if not _is_group(error):
+        return None if leave_out(error) else error
+    leaves = list(_leaves(error))
+    rest = [leaf for leaf in leaves if not leave_out(leaf)]
+    if len(rest) == len(leaves):
+        return error
+    if not rest:
+        return None
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    try:
+        return group.split(leave_out)[1]
+    except Exception:  # noqa: BLE001 - a class of somebody's
+        return BaseExceptionGroup(_message_of(group), rest)
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    return isinstance(error, trio.Cancelled)
+
+
+def _is_group(error: BaseException) -> bool:
+    return isinstance(error, BaseExceptionGroup)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """Give the exceptions in *error*, a group, which may be nested as deeply as its tasks."""
+    ahead = [error]
+    while ahead:
+        each = ahead.pop()
+        if _is_group(each):
+            ahead.extend(reversed(_members_of(each)))
+        else:
+            yield each
+
+
+# Whatever a class has in their place.
+_members_of = cast(
+    "Callable[[BaseException], tuple[BaseException, ...]]",
+    BaseExceptionGroup.__dict__["exceptions"].__get__,
+)
+_message_of = cast(
+    "Callable[[BaseException], str]", BaseExceptionGroup.__dict__["message"].__get__
+)
 
 
 def check_lifespan(actor: object, manager: object) -> None:
