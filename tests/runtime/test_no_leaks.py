@@ -16,6 +16,7 @@ from regrow import (
     ActorCrashedError,
     Backoff,
     Mailbox,
+    Ref,
     StartFailedError,
     SupervisorRef,
     Tree,
@@ -167,6 +168,50 @@ async def test_a_message_and_its_answer_are_not_held() -> None:
         await tree.supervisor("root").terminate_child("echo")
         given = None
         assert forgotten(witness)
+
+
+class Busy(Actor):
+    async def work(self, *_: object) -> None:
+        await trio.sleep(1)
+
+    def note(self) -> None:
+        pass
+
+
+async def give_up(actor: Ref[Busy], refs: list[weakref.ref[Given]]) -> None:
+    given = Given()
+    refs.append(weakref.ref(given))
+    with trio.move_on_after(0.5):
+        await actor.call(Busy.work, given)
+
+
+@virtual
+async def test_what_was_sent_in_vain_is_not_held_by_an_actor_that_waits() -> None:
+    refs: list[weakref.ref[Given]] = []
+    async with open_tree(supervisor("root", child(Busy))) as tree:
+        actor = tree.ref("root/busy", Busy)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(actor.call, Busy.work)
+            await wait_all_tasks_blocked()
+            for _ in range(50):  # too many of them for the others to be swept
+                actor.cast_nowait(Busy.note)
+            for _ in range(40):
+                nursery.start_soon(give_up, actor, refs)
+        await wait_all_tasks_blocked()
+        assert [ref() for ref in refs] == [None] * 40
+
+
+@virtual
+async def test_what_was_sent_in_vain_is_not_held_by_a_closed_place() -> None:
+    refs: list[weakref.ref[Given]] = []
+    async with open_tree(supervisor("root", child(Busy))) as tree:
+        actor = tree.ref("root/busy", Busy)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(actor.cast, Busy.work)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(give_up, actor, refs)
+        await tree.supervisor("root").terminate_child("busy")
+        assert [ref() for ref in refs] == [None]
 
 
 @virtual

@@ -11,7 +11,8 @@ behind that, and while it holds anything all goes there.
 
 The channel has no bound of its own: room is counted here, because a request whose sender
 gave up takes no room but cannot be taken out of the middle of a channel. Such husks are
-skipped by the reader, and swept when there are more of them than living messages.
+skipped by the reader, and swept when there are more of them than living messages, or when
+nothing else is left.
 
 Everything here is synchronous but `wait`, and runs protected from KeyboardInterrupt by its
 callers, so that no state is left half changed.
@@ -156,7 +157,10 @@ class Box:
     def take(self) -> Request | None:
         """Take the living message that waited longest, if there is one."""
         if not self.count:
-            return self._from_line() if self._line else None
+            request = self._from_line() if self._line else None
+            if request is None and self._husks:
+                self._sweep()  # else they would hold what was sent until others come
+            return request
         front = self._front
         while True:
             if front:
@@ -184,8 +188,8 @@ class Box:
 
     @property
     def holds_nothing(self) -> bool:
-        """Whether nothing waits, here or for room, that anybody still wants."""
-        return not (self.count or self._line)
+        """Whether nothing is here, or waits for room, not even what nobody wants."""
+        return not (self.count or self._line or self._husks)
 
     @property
     def has_reader(self) -> bool:
