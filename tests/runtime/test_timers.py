@@ -85,6 +85,25 @@ async def test_send_after_sends_once() -> None:
         assert notes(story) == ["0 now!", "1 a!", "2 b!", "2 c!"]
 
 
+@pytest.mark.parametrize("seconds", [1e-20, 5e-324])
+def test_the_shortest_times_hold_nobody_up_and_break_nothing(seconds: float) -> None:
+    async def main() -> None:
+        story = Story()
+        x = child(Clock, story, name="x")
+        async with open_tree(supervisor("root", x)) as tree:
+            await tree[x].call(Clock.every, seconds)
+            for _ in range(20):
+                await trio.lowlevel.checkpoint()
+            clock.jump(1)
+            for _ in range(20):
+                await trio.lowlevel.checkpoint()
+            await tree[x].call(Clock.cancel)
+        assert "tick" in story.lines
+
+    clock = MockClock()
+    trio.run(main, clock=clock)
+
+
 @virtual
 async def test_send_every_does_not_drift() -> None:
     story = Story()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -161,7 +162,8 @@ class Timer:
         missed = 0
         if self._every:
             now = trio.current_time()
-            missed = max(0, int((now - self._due) // self._every))
+            # Of the smallest numbers there are, more than any number may have passed.
+            missed = max(0, int(min((now - self._due) // self._every, sys.maxsize)))
             self._due += self._every * (missed + 1)
             life.add_timer(self, max(0.0, self._due - now), self._fire)
         place.tick(request, missed)

@@ -88,7 +88,10 @@ class Timers:
 
     def _call_due(self) -> None:
         now = trio.current_time()
-        while self._next() <= now:
+        last = (
+            self._order
+        )  # what is set meanwhile comes next, also if it is due at once
+        while self._next() <= now and self._heap[0].order <= last:
             entry = heapq.heappop(self._heap)
             callback, entry.callback = entry.callback, None
             if callback is not None:
