@@ -300,6 +300,17 @@ def test_an_exception_is_made_anew_when_it_is_asked_for(
         )
 
 
+class HiddenGroup(ExceptionGroup[Exception]):
+    exceptions = property()
+    message = property()
+
+
+def test_a_group_that_hides_its_members_is_kept_with_them() -> None:
+    kept = Shed(HiddenGroup("two", [ValueError("a"), KeyError("b")])).error()
+    assert type(kept) is HiddenGroup
+    assert str(kept) == "two (2 sub-exceptions)"
+
+
 def test_what_becomes_of_an_exception_later_is_not_kept() -> None:
     error = OddError(7, why="odd")
     shed = Shed(error)

@@ -113,13 +113,14 @@ class _Copies:
     def _copy_group(
         self, group: BaseExceptionGroup[BaseException], deeper: int
     ) -> BaseException:
-        members = [self._copy(member, deeper - 1) for member in group.exceptions]
+        message = _message_of(group)
+        members = [self._copy(member, deeper - 1) for member in _members_of(group)]
         kind = type(group)
         try:
-            made = BaseExceptionGroup.__new__(kind, group.message, members)
+            made = BaseExceptionGroup.__new__(kind, message, members)
             _take_over(group, made)
         except Exception:  # noqa: BLE001 - a class of somebody's
-            return BaseExceptionGroup(group.message, members)
+            return BaseExceptionGroup(message, members)
         return made
 
 
@@ -190,5 +191,12 @@ _args_of = cast(
 _cause_of = cast(
     "Callable[[BaseException], BaseException | None]",
     BaseException.__dict__["__cause__"].__get__,
+)
+_members_of = cast(
+    "Callable[[BaseException], tuple[BaseException, ...]]",
+    BaseExceptionGroup.__dict__["exceptions"].__get__,
+)
+_message_of = cast(
+    "Callable[[BaseException], str]", BaseExceptionGroup.__dict__["message"].__get__
 )
 _set = object.__setattr__  # also where the class of an exception is frozen
