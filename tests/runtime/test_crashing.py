@@ -361,6 +361,43 @@ async def test_a_nursery_of_the_lifespan_wraps_the_crash() -> None:
     assert end.error.exceptions == (crashed.value.__cause__,)
 
 
+class Quitting:
+    """What stops the program when it is looked at."""
+
+    def __repr__(self) -> str:
+        raise SystemExit(3)
+
+
+@pytest.mark.parametrize("method", [Child.sleep, Child.throw])
+@virtual
+async def test_a_message_that_cannot_be_shown_is_answered_and_its_end_told(
+    method: Callable[..., object],
+) -> None:
+    story = Story()
+    x = child(Child, story, name="x", shutdown=1)
+    answers: list[str] = []
+
+    async def caller() -> None:
+        with pytest.raises(ActorCrashedError) as crashed:
+            await tree[x].call(method, Quitting())
+        answers.append(str(crashed.value))
+
+    async with trio.open_nursery() as nursery:
+        with pytest.raises(SystemExit) as out:
+            async with open_tree(supervisor("root", x), observers=[story]) as tree:
+                nursery.start_soon(caller)
+                await trio.sleep_forever()
+    assert out.value.code == 3
+    (answer,) = answers
+    assert answer.startswith(f"'root/x' (incarnation 1) crashed on '{method.__name__}'")
+    end = story.of(ChildExited)[0]
+    assert (end.path, end.reason.value, end.message) == (
+        "root/x",
+        "crashed",
+        f"{method.__name__}(…)",
+    )
+
+
 class Failures(ExceptionGroup[Exception]):
     """A group of somebody's, which cannot be divided."""
 

@@ -84,8 +84,8 @@ class AnsweringLife(Life):
             return False  # its message is told of that
         if not only(error, Shutdown):
             self.in_hand = None
-            self.broke_on: str = shown_message(self.actor, request)
             self._fail(request, error)
+            self._breaks_on(request)
         elif not request.is_call:
             self.in_hand = None  # it has done what was asked
         return False
@@ -121,19 +121,27 @@ class AnsweringLife(Life):
         else:
             place.dead_letter(request, f"{CRASHED_ON_IT} ({type(error).__name__})")
 
+    def _breaks_on(self, request: Request) -> None:
+        """Note what it crashes on; to show that calls what users wrote."""
+        try:
+            self.broke_on: str = shown_message(self.actor, request)
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - the tree raises it
+            self.broke_on = f"{request.name}(…)"
+            self.place.host.fail(error)
+
     def fail_at_once(self, error: BaseException) -> None:
         """What no supervisor may handle does not wait for the lifespan (promise 3)."""
         request, self.in_hand = self.in_hand, None
         if request is not None:
-            self.broke_on = shown_message(self.actor, request)
             self._fail(request, error)
+            self._breaks_on(request)
         self.place.host.fail(error)
 
     def settle(self, end: Exit) -> None:
         """Answer the message in hand and the deferred ones: they are not handled again."""
         left = [] if self.in_hand is None else [self.in_hand]
         if left and end.reason is ExitReason.CRASHED:
-            self.broke_on = shown_message(self.actor, left[0])
+            self._breaks_on(left[0])
         left += self._deferred or ()
         self.in_hand = None
         self._deferred = None
