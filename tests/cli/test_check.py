@@ -108,7 +108,8 @@ def test_a_grace_that_is_no_number_of_seconds(
     with pytest.raises(SystemExit) as caught:
         main(["check", "a:b", "--grace", grace])
     assert caught.value.code == 2
-    assert "argument --grace: " in capsys.readouterr().err
+    told = f"argument --grace: {grace!r} is no number of seconds of 0 or more"
+    assert told in capsys.readouterr().err
 
 
 def test_a_tree_that_is_refused_has_errors(

@@ -14,7 +14,14 @@ from regrow.cli import main
         (["run"], "the following arguments are required: MODULE:TREE"),
         (["demo", "--kill", "-1"], "argument --kill: -1 is less than 0"),
         (["demo", "--workers", "0"], "argument --workers: 0 is less than 1"),
-        (["demo", "--workers", "many"], "argument --workers: invalid number value"),
+        (
+            ["demo", "--workers", "many"],
+            "argument --workers: 'many' is no whole number",
+        ),
+        (
+            ["run", "--watchdog", "1s", "a:b"],
+            "argument --watchdog: '1s' is no number of seconds of 0 or more",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(
