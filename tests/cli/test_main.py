@@ -33,6 +33,25 @@ def test_bad_arguments_are_refused(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "usage", "unknown"),
+    [
+        (["ctl", "s", "tree", "shop"], "regrow ctl SOCKET tree", "shop"),
+        (["ctl", "s", "--json", "tree"], "regrow ctl", "--json"),
+        (["check", "a:b", "--fast"], "regrow check", "--fast"),
+    ],
+)
+def test_a_command_refuses_what_it_does_not_know_by_its_own_usage(
+    arguments: list[str], usage: str, unknown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"usage: {usage} [-h]")
+    assert f"{usage}: error: unrecognized arguments: {unknown}; " in err
+
+
 def test_ctrl_c_where_nothing_runs_ends_quietly(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,9 +28,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
 
 
+class _Parser(argparse.ArgumentParser):
+    """Has each command refuse by itself what it does not know.
+
+    argparse leaves that to the outermost parser, whose usage names no command's options.
+    """
+
+    def parse_known_args(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # as it is called
+        self,
+        args: Sequence[str] | None = None,
+        namespace: argparse.Namespace | None = None,
+    ) -> tuple[argparse.Namespace, list[str]]:
+        known, others = super().parse_known_args(
+            args, namespace or argparse.Namespace()
+        )
+        if others:
+            self.error(
+                f"unrecognized arguments: {' '.join(others)}; {self.prog} --help tells "
+                "those that there are"
+            )
+        return known, others
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="regrow", description="Actors and supervision trees for trio."
+    parser = cast(  # which has no say in the class of the commands' parsers
+        "argparse.ArgumentParser",
+        _Parser(prog="regrow", description="Actors and supervision trees for trio."),
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_all(commands)

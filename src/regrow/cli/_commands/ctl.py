@@ -27,7 +27,9 @@ def add(commands: Commands) -> None:
         help="look into a running tree, and steer it, through its control socket",
         description="Look into a running tree, and steer it, through the control socket "
         "that open_tree(..., control=SOCKET) or `regrow run --control SOCKET` has made.",
-        epilog="Exit code: 0 done, 1 refused, failed, or the tree's health is failing, "
+        epilog="Options of a command come after its name: --json prints lines of JSON, "
+        "events --follow goes on; regrow ctl SOCKET COMMAND --help tells them. "
+        "Exit code: 0 done, 1 refused, failed, or the tree's health is failing, "
         "2 bad usage or no program to talk to.",
     )
     ctl.add_argument("socket", metavar="SOCKET", help="the path of the control socket")
