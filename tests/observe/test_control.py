@@ -266,7 +266,7 @@ async def test_what_its_supervisor_would_forget_is_not_restarted(
         assert text == "the root has no supervisor to restart it; stop ends the tree"
         assert await refusal(client.terminate("shop/no")) == (
             "not_found",
-            "nothing stands at 'shop/no' in the tree 'shop'",
+            "nothing stands at 'shop/no' in the tree 'shop'; a path starts at the root, as in 'shop/child', and tree shows all",  # noqa: E501 - a text
         )
         running = {place.status for place in tree.snapshot().walk()}
         assert running == {"running"}
@@ -317,8 +317,16 @@ async def test_an_actor_is_suspended_and_resumed(tmp_path: Path) -> None:
         assert scope.cancelled_caught
         await client.resume("shop/back/a")
         assert await ref.call(Worker.ping) == "pong"
-        code, _ = await refusal(client.suspend("shop/door"))
-        assert code == "not_found"
+        for ask in (client.suspend, client.resume, client.state):
+            assert await refusal(ask("shop/door")) == (
+                "not_found",
+                "'shop/door' is a service; only actors have a state, and can be suspended",
+            )
+            code, text = await refusal(ask("shop/back"))
+            assert (code, text.split(";")[0]) == (
+                "not_found",
+                "'shop/back' is a supervisor",
+            )
         await client.terminate("shop/back/a")
         code, _ = await refusal(client.suspend("shop/back/a"))
         assert code == "refused"

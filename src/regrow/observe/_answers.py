@@ -13,6 +13,7 @@ import trio
 
 from regrow._core.specs import SupervisorSpec
 from regrow._runtime.actor import Actor
+from regrow._runtime.actor_place import ActorPlace
 from regrow._runtime.place import Place, SupervisorPlace
 from regrow._runtime.requests import SupervisorRef
 from regrow._runtime.tree import running_of
@@ -33,6 +34,7 @@ from ._wire import timed_json
 
 if TYPE_CHECKING:
     from regrow._core.events import Event
+    from regrow._runtime.ref import Ref
     from regrow._runtime.tree import Tree
 
 __all__ = ["LOOKS", "STEERS", "Answers", "RefusedError", "refusal"]
@@ -98,6 +100,7 @@ class Answers:
                     for place, lines in self._tree.stacks(path).items()
                 }
             case Op.STATE:
+                self._actor(path)
                 return self._tree.state(path)
             case _:  # pragma: no cover - LOOKS has no other
                 raise AssertionError(request.op)
@@ -144,9 +147,21 @@ class Answers:
     def _place(self, path: str) -> Place:
         place = self._root.host.find(path)
         if place is None:
-            text = f"nothing stands at {path!r} in the tree {self._root.path!r}"
+            text = (
+                f"nothing stands at {path!r} in the tree {self._root.path!r}; a path "
+                f"starts at the root, as in '{self._root.path}/child', and tree shows all"
+            )
             raise RefusedError(Code.NOT_FOUND, text)
         return place
+
+    def _actor(self, path: str) -> Ref[Actor]:
+        """Give the actor at *path*; the tree's own error would speak of Python."""
+        place = self._place(path)
+        if isinstance(place, ActorPlace):
+            return self._tree.ref(path, Actor)
+        what = "supervisor" if isinstance(place, SupervisorPlace) else "service"
+        text = f"{path!r} is a {what}; only actors have a state, and can be suspended"
+        raise RefusedError(Code.NOT_FOUND, text)
 
     # -------------------------------------------------------------------- steering it
 
@@ -175,11 +190,11 @@ class Answers:
                 return None
             case Op.SUSPEND:
                 await trio.lowlevel.checkpoint()
-                self._tree.ref(path, Actor).suspend()
+                self._actor(path).suspend()
                 return None
             case Op.RESUME:
                 await trio.lowlevel.checkpoint()
-                self._tree.ref(path, Actor).resume()
+                self._actor(path).resume()
                 return None
             case _:  # pragma: no cover - STEERS has no other
                 raise AssertionError(request.op)

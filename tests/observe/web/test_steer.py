@@ -148,7 +148,7 @@ async def test_by_query_too() -> None:
         ("shop/guest/restart", 409, "it is temporary: its supervisor forgets it"),
         ("shop/pool/x/restart", 409, "'shop/pool' is dynamic: it forgets a child"),
         ("shop/worker/start", 409, "'worker' of 'shop' is running"),
-        ("shop/idle/suspend", 404, "'shop/idle' is a service, not an actor"),
+        ("shop/idle/suspend", 404, "'shop/idle' is a service; only actors"),
     ],
 )
 def test_what_cannot_be_done_is_refused_and_left_alone(
