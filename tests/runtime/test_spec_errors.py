@@ -330,6 +330,28 @@ def test_a_factory_that_is_none(factory: Any, place: str, message: str) -> None:
     ]
 
 
+def test_what_was_called_already() -> None:
+    wrong: Any = child
+    made = Account(5)
+    started = plain_service(1)
+    assert found(wrong(made), wrong(started)) == [
+        Finding(
+            "invalid_child_type",
+            "root/account",
+            f"{made!r} cannot be called",
+            "Pass the class and its arguments: child(Account, ...).",
+        ),
+        Finding(
+            "invalid_child_type",
+            "root/plain_service",
+            f"{started!r} cannot be called",
+            "Pass the function and its arguments: child(plain_service, ...), not "
+            "plain_service(...).",
+        ),
+    ]
+    started.close()
+
+
 def test_arguments_that_do_not_fit() -> None:
     wrong: Any = child
     assert found(wrong(make_account)) == [
@@ -370,6 +392,33 @@ def test_what_is_no_spec() -> None:
             "invalid_child_spec", "root", "a child is <late Ref of 'account'>", remedy
         ),
     ]
+    assert found([child(Account)], (child(Account),)) == [
+        Finding(
+            "invalid_child_spec",
+            "root",
+            f"a child is {kind}",
+            "Pass the children one by one, as in supervisor(name, *children).",
+        )
+        for kind in ("a list", "a tuple")
+    ]
+
+
+@pytest.mark.parametrize("declare", [supervisor, dynamic])
+def test_a_child_in_place_of_the_name(declare: Any) -> None:
+    for first, words in (
+        (child(Account), "the child 'account'"),
+        (dynamic("pool"), "the supervisor 'pool'"),
+    ):
+        with pytest.raises(SpecError) as caught:
+            declare(first)
+        assert list(caught.value.findings) == [
+            Finding(
+                "invalid_name",
+                "supervisor",
+                f"the name is {words}",
+                "Give the name first, as in supervisor('app', child(...)).",
+            )
+        ]
 
 
 def test_a_service_has_no_mailbox() -> None:
@@ -632,16 +681,24 @@ def test_an_unknown_option_is_pythons_own_error() -> None:
 # ---------------------------------------------------------------------- at open_tree
 
 
-@pytest.mark.parametrize("wrong", [3, None, Account, child(Account)])
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (3, "3"),
+        (None, "None"),
+        (Account, repr(Account)),
+        (child(Account), "the child 'account'"),
+    ],
+)
 @virtual
-async def test_a_root_that_is_no_supervisor(wrong: Any) -> None:
+async def test_a_root_that_is_no_supervisor(wrong: Any, words: str) -> None:
     with pytest.raises(SpecError) as caught:
         open_tree(wrong)
     assert list(caught.value.findings) == [
         Finding(
             "invalid_root",
             "root",
-            f"the root is {wrong!r}",
+            f"the root is {words}",
             "Pass what supervisor(...) or dynamic(...) gave.",
         )
     ]

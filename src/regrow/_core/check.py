@@ -13,7 +13,7 @@ from attrs import evolve
 
 from regrow.errors import Finding, SpecError
 
-from .options import check_options, choice, number, whole
+from .options import check_options, choice, number, place_of, whole, worded
 from .specs import AutoShutdown, ChildSpec, Late, Strategy, SupervisorSpec, walk
 
 __all__ = [
@@ -44,7 +44,7 @@ def refuse(findings: Iterable[Finding]) -> None:
 
 def _flags(spec: SupervisorSpec) -> Iterator[Finding]:
     """S1; OTP checks these in this order, and before the children."""
-    place = str(spec.name)
+    place = place_of(spec)
     if spec.strategy == "simple_one_for_one":  # type: ignore[comparison-overlap]  # as given
         yield Finding(
             "bad_start_spec",
@@ -97,8 +97,10 @@ def check_added(parent: SupervisorSpec, place: str, spec: object) -> Iterator[Fi
         yield Finding(
             "invalid_child_spec",
             place,
-            f"a child is {spec!r}",
-            "Write child(...), supervisor(...) or dynamic(...).",
+            f"a child is {worded(spec)}",
+            "Pass the children one by one, as in supervisor(name, *children)."
+            if isinstance(spec, list | tuple)
+            else "Write child(...), supervisor(...) or dynamic(...).",
         )
         return
     if spec.findings:
@@ -114,7 +116,7 @@ def check_added(parent: SupervisorSpec, place: str, spec: object) -> Iterator[Fi
 
 def check_supervisor(spec: SupervisorSpec) -> Iterator[Finding]:
     """Find all that is wrong with a supervisor and the children given to it (S4)."""
-    place = str(spec.name)
+    place = place_of(spec)
     yield from check_options(spec)
     yield from _flags(spec)
     names: set[str] = set()
@@ -177,7 +179,7 @@ def check_root(spec: object) -> Iterator[Finding]:
         yield Finding(
             "invalid_root",
             "root",
-            f"the root is {spec!r}",
+            f"the root is {worded(spec)}",
             "Pass what supervisor(...) or dynamic(...) gave.",
         )
 

@@ -8,7 +8,14 @@ from regrow.errors import Finding
 
 from .backoff import Backoff
 from .heartbeat import Heartbeat
-from .specs import ChildSpec, Mailbox, OnFull, OnRestart, RestartType, StartType
+from .specs import (
+    ChildSpec,
+    Mailbox,
+    OnFull,
+    OnRestart,
+    RestartType,
+    StartType,
+)
 
 __all__ = [
     "check_heartbeat",
@@ -18,7 +25,9 @@ __all__ = [
     "check_watchdog",
     "choice",
     "number",
+    "place_of",
     "whole",
+    "worded",
 ]
 
 
@@ -43,6 +52,22 @@ def whole(value: object, *, least: int, endless: bool = False) -> bool:
     if endless and value == math.inf:
         return True
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def worded(value: object) -> str:
+    """Give the words for what was passed in place of something else; a spec is short."""
+    if isinstance(value, ChildSpec):
+        kind = "supervisor" if value.kind == "supervisor" else "child"
+        return f"the {kind} {value.name!r}"
+    if isinstance(value, list | tuple):
+        return f"a {type(value).__name__}"  # pyright: ignore[reportUnknownArgumentType]
+    return repr(value)
+
+
+def place_of(spec: ChildSpec) -> str:
+    """Give the place of *spec* for a finding; a spec in place of the name is not shown."""
+    name: object = spec.name
+    return "supervisor" if isinstance(name, ChildSpec) else str(name)
 
 
 def choice(
@@ -75,7 +100,14 @@ def check_seconds(
 
 
 def _name(place: str, name: object) -> Iterator[Finding]:
-    if not isinstance(name, str) or not name or "/" in name or name.startswith("<"):
+    if isinstance(name, ChildSpec):
+        yield Finding(
+            "invalid_name",
+            place,
+            f"the name is {worded(name)}",
+            "Give the name first, as in supervisor('app', child(...)).",
+        )
+    elif not isinstance(name, str) or not name or "/" in name or name.startswith("<"):
         yield Finding(
             "invalid_name",
             place,
@@ -211,7 +243,7 @@ def _some_seconds(value: object) -> bool:
 
 def check_options(spec: ChildSpec) -> Iterator[Finding]:
     """Find what is wrong with the options that every child has (S3)."""
-    place = str(spec.name)
+    place = place_of(spec)
     yield from _name(place, spec.name)
     yield from choice(place, "invalid_restart_type", "restart", spec.restart, RESTARTS)
     if not isinstance(spec.significant, bool):

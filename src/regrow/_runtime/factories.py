@@ -45,7 +45,10 @@ def given(factory: object) -> tuple[object, ...]:
 
 def snake(factory: object) -> str:
     """`HTTPServer` becomes `http_server`."""
-    name = getattr(plain_of(factory), "__name__", "")
+    plain = plain_of(factory)
+    name = getattr(plain, "__name__", "")
+    if isinstance(plain, Actor):  # refused, under the name that the class would have
+        name = type(plain).__name__
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", str(name))
     return spaced.lower()
 
@@ -96,13 +99,19 @@ def check_factory(place: str, factory: object) -> Iterator[Finding]:
         good = callable(plain) and not isinstance(plain, ChildSpec)
         what = f"{factory!r} cannot be called"
     if not good:
-        yield Finding(
-            "invalid_child_type",
-            place,
-            what,
-            "Pass a class derived from Actor, a function that gives one, or an async "
-            "function.",
+        yield Finding("invalid_child_type", place, what, _instead(plain))
+
+
+def _instead(wrong: object) -> str:
+    """Say what to pass instead of *wrong*."""
+    if isinstance(wrong, Actor):
+        return f"Pass the class and its arguments: child({type(wrong).__name__}, ...)."
+    if inspect.iscoroutine(wrong):
+        name = wrong.__name__
+        return (
+            f"Pass the function and its arguments: child({name}, ...), not {name}(...)."
         )
+    return "Pass a class derived from Actor, a function that gives one, or an async function."
 
 
 def check_health_method(place: str, factory: object) -> Iterator[Finding]:
