@@ -191,7 +191,7 @@ def test_a_wrong_tree_is_bad_usage_with_every_finding(
     ("target", "message"),
     [
         ("no_such:tree", "regrow run: there is no module 'no_such'"),
-        ("math:tree", "regrow run: <module 'math'"),
+        ("math:tree", "regrow run: math:tree is not there: math has no 'tree'"),
         ("math:pi", "regrow run: math:pi is 3.14"),
         ("math", "regrow run: 'math' is no MODULE:TREE"),
     ],

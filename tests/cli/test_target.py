@@ -68,7 +68,7 @@ def test_a_target_has_two_parts(target: str) -> None:
 @pytest.mark.parametrize(
     ("attribute", "message"),
     [
-        ("nothing", "has no attribute 'nothing'; it has the trees tree, pool"),
+        ("nothing", " has no 'nothing'; trees in it: tree, pool"),
         ("number.real", ":number.real is 3, which is no tree"),
         ("number", ":number is 3, which is no tree"),
         ("of", ":of needs arguments (missing a required argument: 'name')"),

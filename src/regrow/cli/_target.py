@@ -35,7 +35,7 @@ def load_tree(target: str) -> Tree:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    found = _attribute(_module(module_name), attribute)
+    found = _attribute(_module(module_name), attribute, target)
     if callable(found):
         found = _call(found, target)
     if not isinstance(found, Tree):
@@ -60,15 +60,16 @@ def _module(name: str) -> object:
         raise BadTargetError(message) from error
 
 
-def _attribute(module: object, attribute: str) -> object:
+def _attribute(module: object, attribute: str, target: str) -> object:
     found = module
     for name in attribute.split("."):
         if not hasattr(found, name):
             known = ", ".join(
                 n for n in vars(module) if isinstance(vars(module)[n], Tree)
             )
-            hint = f"; it has the trees {known}" if known else ""
-            message = f"{found!r} has no attribute {name!r}{hint}"
+            hint = f"; trees in it: {known}" if known else ""
+            called = getattr(found, "__name__", repr(found))
+            message = f"{target} is not there: {called} has no {name!r}{hint}"
             raise BadTargetError(message)
         found = getattr(found, name)
     return found
