@@ -1,5 +1,7 @@
 """Calls: the answer, the order, the arguments, giving up."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -167,6 +169,33 @@ async def test_messages_are_handled_one_at_a_time_in_the_order_sent() -> None:
 
 
 # ----------------------------------------------------------------- what is no message
+
+
+class Motor(Actor):
+    def stop(self) -> None:
+        raise AssertionError
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncGenerator[None]:
+        yield
+
+
+@virtual
+async def test_a_message_with_a_name_of_actor_is_told_to_take_another() -> None:
+    motor = child(Motor)
+    async with open_tree(supervisor("root", motor)) as tree:
+        with pytest.raises(MessageError) as caught:
+            await tree[motor].call(Motor.stop)
+        assert str(caught.value) == (
+            "message to 'root/motor': 'stop' is a name that Actor uses itself, so that of "
+            "Motor is no message. Give it another name."
+        )
+        with pytest.raises(MessageError) as caught:
+            await tree[motor].call(Motor.lifespan)
+        assert str(caught.value) == (
+            "message to 'root/motor': 'lifespan' is not for others to send. "
+            "Pass a method of the actor's own."
+        )
 
 
 MISTAKES = [

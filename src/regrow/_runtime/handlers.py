@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 __all__ = ["Handler", "resolve"]
 
 RESERVED = frozenset({"lifespan", "stop", "send_after", "send_every"})
+_ACTOR = (
+    f"{__package__}.actor"  # where Actor has its own methods; it imports this module
+)
 
 
 class Handler:
@@ -75,6 +78,11 @@ def resolve(path: str, actor_type: type | None, method: object) -> Handler:
         raise MessageError(path, text)
     if name in RESERVED or name.startswith("__"):
         text = f"{name!r} is not for others to send. Pass a method of the actor's own."
+        if name in RESERVED - {"lifespan"} and method.__module__ != _ACTOR:
+            text = (
+                f"{name!r} is a name that Actor uses itself, so that of "
+                f"{actor_type.__qualname__} is no message. Give it another name."
+            )
         raise MessageError(path, text)
     function = getattr(actor_type, name)
     # An override answers with what the overridden methods name, too.
