@@ -233,6 +233,14 @@ def test_an_event_is_a_line() -> None:
     )
 
 
+def test_seconds_in_a_line_are_told_to_the_millisecond() -> None:
+    event = {"event": "ChildRestarting", "path": "a", "incarnation": 1, "attempt": 1}
+    assert [
+        event_line({**event, "delay": delay}).split()[-1]
+        for delay in (0.0, 0.9580226433599947, 60)
+    ] == ["delay=0.0", "delay=0.958", "delay=60"]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -58,6 +58,8 @@ def event_line(event: Mapping[str, object]) -> str:
         if isinstance(value, dict):
             error = cast("Mapping[str, object]", value)
             text = error.get("text", "")
+        elif isinstance(value, float):
+            text = round(value, 3)  # seconds, and what there is in a minute
         parts.append(f"{name}={text}")
     return clean("  ".join(parts))
 
