@@ -146,7 +146,7 @@ def test_seconds_that_are_none(option: str, value: Any) -> None:
     [
         ("initial", [*NUMBERS, math.inf], "0 or more"),
         ("factor", [*NUMBERS, 0.99, math.inf, HUGE], "1 or more"),
-        ("maximum", [*NUMBERS, 0.09, math.inf], "initial or more"),
+        ("maximum", [*NUMBERS, 0.09, math.inf], "initial, 0.1, or more"),
         ("jitter", [*NUMBERS, 1.01], "from 0 to 1"),
         ("reset_after", NUMBERS, "0 or more"),
         ("max_attempts", [*NUMBERS, 0, 1.5], "a whole number from 1, or math.inf"),

@@ -123,7 +123,7 @@ BACKOFF = "Write {} as {}."
             {"backoff": Backoff(initial=60)},
             "invalid_backoff",
             "maximum of the backoff is 30.0",
-            "Write initial or more as maximum.",
+            "Write initial, 60, or more as maximum.",
         ),
         (
             {"backoff": Backoff(jitter=2)},

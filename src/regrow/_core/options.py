@@ -143,7 +143,7 @@ def _backoff(place: str, backoff: object) -> Iterator[Finding]:
             and number(backoff.initial)
             and backoff.initial <= backoff.maximum < math.inf,
             "maximum",
-            "initial or more",
+            f"initial, {backoff.initial!r}, or more",
         ),
         (number(backoff.jitter) and 0 <= backoff.jitter <= 1, "jitter", "from 0 to 1"),
         (
