@@ -92,6 +92,10 @@ def test_a_place_that_is_well(place: PlaceSnapshot) -> None:
             ("degraded", "has used 2 failures in a row"),
         ),
         (
+            evolve(WORKER, used=1, period=60.0),
+            ("degraded", "has used 1 failure in a row"),
+        ),
+        (
             evolve(WORKER, status="restarting"),
             ("degraded", "is down and is being restarted"),
         ),
