@@ -60,6 +60,14 @@ class Guard(Actor):
         await trio.sleep(1)
 
 
+@define
+class Belt(Actor):
+    """Carries the goods; its makers did not know that every actor can stop."""
+
+    def stop(self) -> None:
+        """Halt the motor."""
+
+
 async def listen() -> None:
     """Wait for customers, until the door is stuck."""
     await trio.sleep(1)
@@ -108,6 +116,7 @@ def arguments() -> Supervisor:
         child(  # fault: unbounded_mailbox
             Clerk, name="five", mailbox=Mailbox(math.inf)
         ),
+        child(Belt),  # fault: hidden_name
         dynamic("visitors"),  # fault: unbounded_children
     )
 

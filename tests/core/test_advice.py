@@ -477,6 +477,27 @@ def test_a_health_that_nothing_asks_for() -> None:
     assert of(Worker) == of(lambda: Examined()) == []  # the second, nobody can know
 
 
+@define(eq=False)
+class Motor(Worker):
+    ref: str = ""  # type: ignore[assignment]
+
+    def stop(self) -> None:
+        """Halt."""
+
+
+def test_names_that_hide_what_every_actor_has() -> None:
+    def of(factory: Callable[..., Actor]) -> list[str]:
+        return [
+            str(advice) for advice in check(supervisor("top", child(factory, name="a")))
+        ]
+
+    (told,) = of(Motor)
+    assert told.startswith(
+        "top/a: warning: its class has 'ref' and 'stop' of its own, "
+    )
+    assert of(Worker) == of(lambda: Motor()) == []  # the second, nobody can know
+
+
 # ------------------------------------------------------------------------------ wiring
 
 

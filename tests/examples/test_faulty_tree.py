@@ -36,6 +36,7 @@ shared_argument         shop/arguments/one         Give it to one actor
 mutable_argument        shop/arguments/three       Pass a tuple
 kept_argument           shop/arguments/four        Make it where the child is made
 unbounded_mailbox       shop/arguments/five        Write a capacity
+hidden_name             shop/arguments/belt        Take another name
 unbounded_children      shop/arguments/visitors    Write as many as there may be at once
 limit_never_reached     shop/limits/street         Write a period of 138 or more
 attempts_never_counted  shop/limits/front          Write the seconds of uptime

@@ -66,6 +66,7 @@ class Traits:
         heartbeat: Of an actor, if it has one.
         lifespan: Whether it is known to have a lifespan of its own.
         health: Whether it is known to have a `check_health`.
+        hidden: Names of `Actor` itself that its class is known to use for something else.
         start_fails: Whether its own start can fail. A service that is up as soon as it is
             called cannot; for a supervisor it depends on its children.
     """
@@ -77,6 +78,7 @@ class Traits:
     heartbeat: Heartbeat | None = None
     lifespan: bool = False
     health: bool = False
+    hidden: tuple[str, ...] = ()
     start_fails: bool = True
 
 

@@ -128,6 +128,21 @@ class Ref(PlaceRef, Generic[A_co]):
         super().__init__(place, spec)
         self._to = place
 
+    if not TYPE_CHECKING:  # to the checkers a ref has what is declared, and no more
+
+        def __getattr__(self, name: str) -> Never:
+            """Say how to send what would be a method of the actor."""
+            kind = None
+            if not name.startswith("_") and self._to is not None:
+                kind = self._to.actor_type
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if kind is not None and hasattr(kind, name):
+                message += (
+                    f": a ref is not the actor at {self.path!r}, but sends it messages. "
+                    f"Write await ref.call({kind.__name__}.{name}, ...)."
+                )
+            raise AttributeError(message, name=name, obj=self)
+
     @enable_ki_protection
     def suspend(self) -> None:
         """Let the actor begin no message until `resume`.

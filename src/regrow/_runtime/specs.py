@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from regrow._core.heartbeat import Heartbeat
 
+OWN_NAMES = ("ref", "stop", "send_after", "send_every")
+"""What `Actor` gives every actor and no class is meant to override."""
+
 __all__ = [
     "DEFAULT_MAILBOX",
     "ActorSpec",
@@ -85,6 +88,11 @@ class ActorSpec(ChildSpec, Generic[A_co]):
             self.heartbeat,
             lifespan=known.lifespan is not Actor.lifespan,
             health=getattr(known, "check_health", None) is not None,
+            hidden=tuple(
+                name
+                for name in OWN_NAMES
+                if getattr(known, name) is not getattr(Actor, name)
+            ),
         )
 
 

@@ -10,6 +10,7 @@ from .survey import Survey
 
 __all__ = [
     "health_never_asked",
+    "hidden_name",
     "kept_argument",
     "mutable_argument",
     "never_ends",
@@ -115,6 +116,18 @@ def health_never_asked(survey: Survey, node: Node) -> Iterator[Said]:
             "its class has check_health, and without a heartbeat nothing asks it: it may "
             "hang, or know that it is not well, and is not restarted for that",
             "Write heartbeat=Heartbeat(every=..., timeout=...), or leave check_health out.",
+        )
+
+
+def hidden_name(survey: Survey, node: Node) -> Iterator[Said]:
+    """A class that calls something of its own as `Actor` calls what every actor has."""
+    del survey
+    hidden = node.traits.hidden
+    if hidden:
+        yield Said(
+            f"its class has {listed(hidden)} of its own, which hides what every actor has "
+            "by that name, and cannot be sent as a message",
+            "Take another name.",
         )
 
 

@@ -62,6 +62,7 @@ RULES: Final = (
     Rule("warning", children.shared_argument),
     Rule("warning", children.kept_argument),
     Rule("warning", children.no_significant_child),
+    Rule("warning", children.hidden_name),
     Rule("hint", limits.nothing_restarted),
     Rule("hint", children.health_never_asked),
     Rule("hint", children.mutable_argument),
