@@ -16,6 +16,7 @@ from regrow import (
     Backoff,
     ChildStarted,
     ControlSocketError,
+    StartCancelledError,
     Supervisor,
     Tree,
     child,
@@ -380,6 +381,41 @@ async def test_a_tree_that_starts_and_one_that_stops_are_answered_for(
         await client.stop()
         await tree.wait_stopped()
     assert seen == ["starting", "stopping"]
+
+
+@virtual
+async def test_a_start_that_hangs_is_looked_into_and_stopped(tmp_path: Path) -> None:
+    async def store(*, task_status: trio.TaskStatus[None]) -> None:
+        del task_status
+        await idle()
+
+    seen: list[object] = []
+
+    async def look() -> None:
+        await trio.sleep(60)
+        async with ControlClient(str(tmp_path / "s")) as client:
+            health = await client.health()
+            stacks = await client.stacks("shop/store")
+            seen.append(health["reasons"])
+            seen.append([line.rpartition(" ")[2] for line in stacks["shop/store"]][2:4])
+            with trio.move_on_after(60) as scope:
+                await client.restart("shop/store")
+            seen.append(scope.cancelled_caught)
+        async with ControlClient(str(tmp_path / "s")) as client:
+            await client.stop()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(look)
+        with pytest.raises(StartCancelledError):
+            async with open_tree(shop(child(store)), control=tmp_path / "s"):
+                raise AssertionError
+    late = "has been starting for 60 s"
+    assert seen == [
+        [{"path": "shop", "status": "degraded", "text": late}],
+        ["store", "idle"],
+        True,
+    ]
+    assert not (tmp_path / "s").exists()
 
 
 @virtual
