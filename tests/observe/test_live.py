@@ -224,6 +224,20 @@ async def test_a_view_that_has_shown_nothing_says_so() -> None:
 
 
 @virtual
+async def test_until_a_tree_is_up_the_view_says_that_it_is_not() -> None:
+    source = Fake()
+    up = evolve(TREE[0], status="starting", uptime=None)
+    source.page_now = evolve(source.page_now, rows=(up, *TREE[1:]))
+    with a_screen() as screen:
+        async with viewing(screen, source) as (view, _):
+            await screen.until("3 restarts  not up")
+            assert view.summary.endswith("3 restarts, not up")
+            source.page_now = evolve(source.page_now, rows=TREE)
+            await screen.until("3 restarts  up ")
+            assert ", up " in view.summary
+
+
+@virtual
 async def test_a_tree_of_this_program() -> None:
     story = Story()
     child = regrow.child(Child, story)

@@ -17,7 +17,7 @@ from regrow.errors import PlaceNotFoundError
 
 from ._keys import Keyboard
 from ._model import State, fitted, press, query
-from ._text import count, duration, visible
+from ._text import count, uptime, visible
 from ._view import CHROME, Shown, frame, panel_lines
 
 if TYPE_CHECKING:
@@ -162,9 +162,9 @@ class View:
         page = self._page
         if page is None:
             return f"{self._name}: not seen"
-        up = duration(self._uptime(page))
+        up = uptime(self._uptime(page))
         places = f"{count(page.places)} places, {count(page.restarts)} restarts"
-        return f"{visible(self._name)}: {places}, up {up}"
+        return f"{visible(self._name)}: {places}, {up}"
 
     async def run(self) -> None:
         """Show the tree until a key closes the view, or until it is cancelled.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-__all__ = ["count", "duration", "visible", "visible_lines"]
+__all__ = ["count", "duration", "uptime", "visible", "visible_lines"]
 
 _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
@@ -56,6 +56,11 @@ def duration(seconds: float | None) -> str:
     if whole < _DAY:
         return f"{whole // _HOUR}:{whole % _HOUR // _MINUTE:02} h"
     return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def uptime(seconds: float | None) -> str:
+    """Say that a tree has been up for *seconds*; None for one that is not up."""
+    return "not up" if seconds is None else f"up {duration(seconds)}"
 
 
 def count(number: float) -> str:

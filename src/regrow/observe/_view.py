@@ -18,7 +18,7 @@ from ._drawing import Line, Lines, Piece, line, styled
 from ._model import KEYS, PANEL_KEYS, TYPING_KEYS, in_tree_order
 from ._panel import panel
 from ._table import BAD, DIM, GOOD, PLAIN, STRONG, WARN, heading, table_row
-from ._text import count, duration, visible
+from ._text import count, uptime, visible
 
 if TYPE_CHECKING:
     from ._model import State
@@ -43,7 +43,7 @@ class Shown:
         page: The rows.
         state: What the keys have made of the view, fitted to the page.
         details: Of the opened place; None if it is gone, or none is open.
-        uptime: Seconds that the tree has been up, if that is known.
+        uptime: Seconds that the tree has been up; None until it is.
         note: A line of whoever shows the view.
         width: Columns of the screen.
         height: Lines of the screen.
@@ -84,7 +84,7 @@ def _header(shown: Shown) -> Line:
         (visible(page.health), health),
         (f"  {count(page.places)} places  ", PLAIN),
         (f"{count(page.restarts)} restarts", restarts),
-        (f"  up {duration(shown.uptime)}", PLAIN),
+        (f"  {uptime(shown.uptime)}", PLAIN),
     ]
     if shown.state.paused:
         pieces.append(("  paused", WARN))
