@@ -3,6 +3,7 @@
 *Live* is a program whose loop turns and whose tree has not ended: nothing else restarts it.
 *Ready* is one in which every required place runs. Required is what is permanent, below
 supervisors that run: what may end, or has been ended along with its supervisor, is not.
+So a tree is not ready before it is up, and the answer names what that waits for.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import trio
 
 from regrow._runtime.place import SupervisorPlace
 from regrow._runtime.snapshot import shallow
+from regrow._runtime.supervisor import SupervisorLife
 
 from ._json import Json
 
@@ -71,10 +73,14 @@ class Health:
         return Json(answer, 200 if ready else 503)
 
     async def down(self) -> list[tuple[str, str]]:
-        """Give the required places that do not run, and what they do instead."""
+        """Give the required places that do not run, and what they do instead.
+
+        Of what is starting, with what it waits for, whether that is required or not.
+        """
         await trio.lowlevel.checkpoint()
         found: list[tuple[str, str]] = []
         ahead: list[Place] = [self._running.root]
+        awaited: list[Place] = []
         looked = 0
         while ahead:
             place = ahead.pop()
@@ -85,8 +91,13 @@ class Health:
             if status == "running":
                 if isinstance(place, SupervisorPlace):
                     ahead.extend(reversed(place.children.values()))
-            elif place.parent is None or _required(place):
+                continue
+            if place.parent is None or _required(place) or place in awaited:
                 found.append((place.path, status))
+            life = place.life
+            if status == "starting" and isinstance(life, SupervisorLife):
+                awaited = [*life.busy_with.values()]
+                ahead += awaited
         return found
 
 
