@@ -84,6 +84,52 @@ live.frame = frame
 )
 
 
+HANGING = """\
+import trio
+from regrow import child, supervisor
+
+async def quiet():
+    await trio.sleep_forever()
+
+async def wait_for_the_database(task_status):
+    await trio.sleep_forever()
+
+tree = supervisor(
+    "shop", child(quiet), child(wait_for_the_database, name="store"), child(quiet, name="till")
+)
+"""
+
+NEVER_UP = """\
+import signal, trio
+from regrow import child, supervisor
+
+async def store(task_status):
+    with trio.open_signal_receiver(signal.SIGUSR2) as signals:
+        print("looking for the database", flush=True)
+        await anext(signals)
+    raise OSError("no such database")
+
+tree = supervisor("shop", child(store))
+"""
+
+AGAIN = """\
+import trio
+from regrow import Backoff, child, supervisor
+
+async def store(task_status):
+    raise OSError("no such database")
+
+async def quiet():
+    await trio.sleep_forever()
+
+tree = supervisor(
+    "shop",
+    child(store, start="retry", backoff=Backoff(initial=3600, maximum=3600)),
+    child(quiet),
+)
+"""
+
+
 @frozen
 class Started:
     """A command in a terminal."""
@@ -134,6 +180,12 @@ def restarts(text: str) -> int:
     return int(found[1].replace(",", "")) if found else 0
 
 
+def states(text: str) -> dict[str, str]:
+    """Give what each place does, and its life, by names."""
+    found = re.findall(r"^[ ▾]*(\w+) +([a-z]+) +(\d+) ", text, re.MULTILINE)
+    return {name: f"{status} {life}" for name, status, life in found}
+
+
 async def test_a_tree_is_shown_and_q_closes_the_view_and_ctrl_c_stops_the_tree(
     tmp_path: Path,
 ) -> None:
@@ -154,6 +206,84 @@ async def test_a_tree_is_shown_and_q_closes_the_view_and_ctrl_c_stops_the_tree(
         begun = shop.after.count("in sell")
         while shop.after.count("in sell") < begun + 3:
             await shop.screen.wait_more()  # it runs on, and what it logs is seen again
+        shop.screen.press(b"\x03")
+        assert await shop.ended() == 0
+        assert shop.screen.is_as_before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_start_that_hangs_is_shown_and_a_signal_ends_it(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    target = write(tmp_path, HANGING)
+    with trio.fail_after(60), started(tmp_path, "run", "--live", target) as shop:
+        await shop.screen.until("4 places  0 restarts  not up", "q close")
+        while states(shop.screen.text) != {
+            "shop": "starting 1",
+            "quiet": "running 1",
+            "store": "starting 1",  # what the others wait for
+            "till": "starting 0",
+        }:
+            await shop.screen.wait_more()
+        shop.screen.press(b"\x1b[B\x1b[B\r")
+        await shop.screen.until("shop/store", "waits in")
+        # A line that is too long for the screen, as the folder may make it, is folded.
+        while "wait_for_the_database" not in "".join(shop.screen.text.split()):
+            await shop.screen.wait_more()
+        if number == signal.SIGINT:
+            shop.screen.press(b"\x03")
+        else:
+            shop.process.send_signal(number)
+        assert await shop.ended() == 0
+        assert shop.screen.is_as_before
+        assert shop.after == "regrow: shop: 4 places, 0 restarts, not up\n"
+
+
+async def test_a_view_closed_while_the_tree_starts_leaves_it_to_start(
+    tmp_path: Path,
+) -> None:
+    target = write(tmp_path, HANGING)
+    with trio.fail_after(60), started(tmp_path, "run", "--live", target) as shop:
+        await shop.screen.until("store", "q close")
+        shop.screen.press(b"q")
+        await shop.screen.until_raw(b"the live view is closed, the tree runs on")
+        assert shop.screen.is_as_before
+        shop.screen.press(b"\x03")
+        assert await shop.ended() == 0
+
+
+async def test_a_start_that_fails_is_shown_and_told_after_the_view(
+    tmp_path: Path,
+) -> None:
+    target = write(tmp_path, NEVER_UP)
+    with trio.fail_after(60), started(tmp_path, "run", "--live", target) as shop:
+        await shop.screen.until("store", "starting", "looking for the database")
+        shop.process.send_signal(signal.SIGUSR2)
+        assert await shop.ended() == 1
+        assert shop.screen.is_as_before
+        lines = shop.after.splitlines()
+        assert lines[0] == "looking for the database"
+        told = lines.index("regrow: shop: 2 places, 0 restarts, not up")
+        assert lines[told + 1] == "timeline of failures:"
+        assert lines[-1].startswith(
+            "regrow: 'shop/store' did not start (OSError: no such database)."
+        )
+
+
+async def test_a_child_that_is_tried_again_is_shown_with_its_failure(
+    tmp_path: Path,
+) -> None:
+    target = write(tmp_path, AGAIN)
+    with trio.fail_after(60), started(tmp_path, "run", "--live", target) as shop:
+        await shop.screen.until("0 restarts  up ", "q close")
+        while states(shop.screen.text) != {
+            "shop": "running 1",
+            "store": "restarting 1",
+            "quiet": "running 1",
+        }:
+            await shop.screen.wait_more()
+        shop.screen.press(b"\x1b[B\r")
+        await shop.screen.until("shop/store", "OSError: no such database")
         shop.screen.press(b"\x03")
         assert await shop.ended() == 0
         assert shop.screen.is_as_before

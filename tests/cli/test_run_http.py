@@ -63,6 +63,49 @@ def test_the_tree_is_served_until_a_signal_stops_both(
         assert (process.returncode, out, err) == (0, "up\n", "")
 
 
+HANGING = """\
+import trio
+from regrow import child, supervisor
+
+async def store(task_status):
+    await trio.sleep_forever()
+
+tree = supervisor("shop", child(store))
+"""
+
+NEVER_UP = """\
+import signal, trio
+from regrow import child, supervisor
+
+async def store(task_status):
+    with trio.open_signal_receiver(signal.SIGUSR2) as signals:
+        await anext(signals)
+    raise OSError("no such database")
+
+tree = supervisor("shop", child(store))
+"""
+
+
+def test_a_start_that_hangs_is_served_live_and_not_ready(
+    command: Command, module: Callable[[str], str]
+) -> None:
+    with command("run", "--http", "0", f"{module(HANGING)}:tree") as process:
+        port = port_of(process)
+        assert ask(port, "GET", "/health/live") == (200, {"live": True})
+        status, answer = ask(port, "GET", "/health/ready")
+        assert isinstance(answer, dict)
+        paths = [reason["path"] for reason in answer["reasons"]]
+        assert (status, paths) == (503, ["shop", "shop/store"])
+        status, place = ask(port, "GET", "/place/shop/store")
+        assert isinstance(place, dict)
+        assert place["row"]["status"] == "starting"
+        assert any("in store" in line for line in place["stack"])
+        assert ask(port, "GET", "/")[0] == 200
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=10)
+        assert (process.returncode, out, err) == (0, "", "")
+
+
 FAILING = """\
 import trio
 from regrow import child, supervisor
@@ -82,10 +125,16 @@ def events(answer: http.client.HTTPResponse) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("source", "stop", "code"), [(TREE, True, 0), (FAILING, False, 1)]
+    ("source", "number", "code"),
+    [
+        (TREE, signal.SIGTERM, 0),
+        (FAILING, 0, 1),
+        (HANGING, signal.SIGTERM, 0),
+        (NEVER_UP, signal.SIGUSR2, 1),
+    ],
 )
 def test_streams_are_told_of_the_end(
-    command: Command, module: Callable[[str], str], source: str, stop: bool, code: int
+    command: Command, module: Callable[[str], str], source: str, number: int, code: int
 ) -> None:
     with command("run", "--http", "0", f"{module(source)}:tree") as process:
         connection = http.client.HTTPConnection(
@@ -94,8 +143,8 @@ def test_streams_are_told_of_the_end(
         with closing(connection):
             connection.request("GET", "/events")
             with connection.getresponse() as answer:
-                if stop:
-                    process.send_signal(signal.SIGTERM)
+                if number:
+                    process.send_signal(number)
                 *_, last, end = events(answer)
         assert '"event":"PlaceClosed","path":"shop"' in last
         assert end == "event: end"

@@ -1,5 +1,6 @@
 """The demo's tree, run for real on a small folder: no clock is faked, none is waited on."""
 
+import signal
 from pathlib import Path
 from random import Random
 from typing import cast
@@ -7,8 +8,15 @@ from typing import cast
 import pytest
 import trio
 
-from regrow import ActorCrashedError, ActorInterruptedError, Ref, open_tree
-from regrow.cli.demo._job import Finished, Job
+from regrow import (
+    ActorCrashedError,
+    ActorInterruptedError,
+    ChildStarted,
+    Event,
+    Ref,
+    open_tree,
+)
+from regrow.cli.demo._job import Finished, Interrupted, Job
 from regrow.cli.demo._killer import KilledError, Killer, plan_strikes
 from regrow.cli.demo._plain import differences, index_plainly
 from regrow.cli.demo._progress import Account, Progress
@@ -83,6 +91,26 @@ async def test_kills_change_nothing_in_the_index(
     assert all(path.startswith("demo/parsers/") for path in by_files)
     # More only when the coordinator died between two tries of a file.
     assert by_files.total() >= 4 * 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_while_it_starts_ends_it_at_once(
+    tmp_path: Path, library: Library, number: signal.Signals
+) -> None:
+    database = tmp_path / "index.db"
+    create_store(database)
+    seen: list[str] = []
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, ChildStarted) and not seen:
+            seen.append(event.path)
+            signal.raise_signal(number)
+
+    job = Job(
+        library, database, WORKERS, Progress(lambda _: None), Killer([]), interrupt
+    )
+    assert await job.run() == Interrupted(number, None)
+    assert len(seen) == 1
 
 
 async def test_an_empty_folder_is_finished_at_once(tmp_path: Path) -> None:

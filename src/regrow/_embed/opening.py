@@ -105,6 +105,8 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         self._owner: Life | None = None
         self.signals: AsyncIterator[int] | None = None
         """Where `run_tree` gets its signals from. For the runtime."""
+        self.begun: Callable[[Tree], object] | None = None
+        """Is called with the tree before its first child is started. For the command."""
 
     @enable_ki_protection
     async def __aenter__(self) -> Tree:
@@ -140,6 +142,8 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         self.find_owner()
         nursery.start_soon(running.live, name=f"tree {running.root.path}")
         try:
+            if self.begun is not None:
+                self.begun(Tree(running))
             await running.decided.wait()
         except BaseException as interrupted:  # noqa: ASYNC103 - cancelled, or Ctrl-C
             running.begin_stop()

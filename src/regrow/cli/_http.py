@@ -11,7 +11,6 @@ import trio
 from rich.console import Console
 
 from regrow import Tree
-from regrow._runtime.tree import running_of
 from regrow.observe.web._bind import Address, listen
 from regrow.observe.web._guard import check_token
 from regrow.observe.web._serve import serve_socket
@@ -45,7 +44,7 @@ class Http:
         self._socket = listen(Address.read(bind))
 
     async def __call__(self, tree: Tree) -> None:  # noqa: ASYNC910 - to serve is one
-        """Serve *tree* until it has ended, and to the end of what it has to say of that.
+        """Serve *tree* from its start on, to the end of what there is to say of its end.
 
         A failing server is logged, and the tree goes on without it.
         """
@@ -63,15 +62,12 @@ class Http:
 
 
 async def _cut_before_the_end(tree: Tree, server: trio.CancelScope) -> None:
-    """Cancel *server* where this is cancelled, unless the tree ends, or has failed.
+    """Cancel *server* where this is cancelled, unless the tree has ended.
 
     Then the server ends by itself, within a second of it, with its streams told so.
     """
     try:
         await tree.wait_stopped()
     except trio.Cancelled:
-        if not running_of(
-            tree
-        ).body.cancel_called:  # only leaving the block will stop it
-            server.cancel()
+        server.cancel()
         raise

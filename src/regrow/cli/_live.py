@@ -19,7 +19,7 @@ __all__ = ["LiveView"]
 
 @define
 class LiveView:
-    """Shows a tree, until a key closes the view or the tree ends. It never hurts the tree.
+    """Shows a tree, until a key closes the view or it is cancelled. It never hurts the tree.
 
     Args:
         terminal: Where; not entered yet.

@@ -2,7 +2,17 @@
 
 import trio
 
-from regrow import Actor, Backoff, Supervisor, child, dynamic, supervisor
+from regrow import (
+    Actor,
+    Backoff,
+    Supervisor,
+    Tree,
+    child,
+    dynamic,
+    open_tree as opening,
+    supervisor,
+)
+from regrow.cli._beside import open_beside
 from regrow.observe.web import app
 from tests.runtime.trees import open_tree, virtual
 
@@ -149,3 +159,45 @@ async def test_a_tree_that_ends_is_not_ready() -> None:
             answer = await client.get("/health/ready")
             assert (answer.status, answer.json["reasons"][0]["path"]) == (503, "app")
             assert (await client.get("/health/live")).status == 200
+
+
+async def slow(task_status: trio.TaskStatus[None]) -> None:
+    await trio.sleep(10)
+    task_status.started()
+    await trio.sleep_forever()
+
+
+@virtual
+async def test_a_tree_that_starts_is_live_and_ready_once_it_is_up() -> None:
+    seen: list[object] = []
+
+    async def look(tree: Tree) -> None:
+        client = Client(app(tree))
+        at_once = await client.get("/health/ready")  # perhaps before anything is done
+        assert at_once.status == 503
+        assert at_once.json["reasons"][0]["text"] == "'shop' is starting"
+        for _ in range(2):
+            await trio.sleep(4)
+            live = await client.get("/health/live")
+            ready = await client.get("/health/ready")
+            texts = [reason["text"] for reason in ready.json["reasons"]]
+            seen.append((live.status, ready.status, texts))
+        shown = (await client.get("/tree.json")).json["children"]
+        seen.append([each["status"] for each in shown])
+        assert (await client.get("/metrics")).status == 200
+
+    async def block(tree: Tree) -> None:
+        seen.append((await Client(app(tree)).get("/health/ready")).status)
+
+    back = supervisor("back", child(idle), child(slow, restart="transient"))
+    shop = supervisor("shop", child(idle, name="first"), back, child(idle))
+    await open_beside(opening(shop), [look], block)
+    texts = [
+        f"{path!r} is starting" for path in ("shop", "shop/back", "shop/back/slow")
+    ]
+    assert seen == [
+        (200, 503, texts),
+        (200, 503, texts),
+        ["running", "starting", "starting"],
+        200,
+    ]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import trio
@@ -20,6 +19,7 @@ from regrow import (
     Tree,
     open_tree,
 )
+from regrow.cli._beside import Beside, open_beside
 
 from ._killer import Killer
 from ._progress import Account, Progress
@@ -69,12 +69,12 @@ class Job:
     progress: Progress
     killer: Killer
     observer: Callable[[Event], None]
-    beside: Sequence[Callable[[Tree], Awaitable[None]]] = ()
+    beside: Sequence[Beside] = ()
     """What looks at the tree meanwhile."""
     _crashes: Counter[str] = field(factory=Counter[str], init=False)
 
     async def run(self) -> Finished | Interrupted:
-        """Index the library; SIGINT and SIGTERM stop the tree in order.
+        """Index the library; SIGINT and SIGTERM stop the tree in order, also as it starts.
 
         Raises:
             RestartLimitExceededError, StartFailedError: The tree has failed.
@@ -82,28 +82,28 @@ class Job:
         spec = indexer(
             self.library, self.database, self.workers, self.progress, self.killer
         )
+        opening = open_tree(spec, observers=[self.observer, self._count])
         ends: list[Finished | Interrupted] = []
+
+        async def wait_signal(tree: Tree) -> None:
+            del tree
+            number = await anext(signals)
+            if not ends:
+                ends.append(Interrupted(number, self.progress.account))
+                scope.cancel(reason="a signal came")
+
+        async def wait_finished(tree: Tree) -> None:
+            end = await self._wait_finished(tree)
+            if not ends:
+                ends.append(end)
+
         # Around the tree, so that no further signal disturbs its stop either.
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async with (
-                open_tree(spec, observers=[self.observer, self._count]) as tree,
-                trio.open_nursery() as nursery,
-            ):
-
-                async def keep_first(
-                    wait: Callable[[], Awaitable[Finished | Interrupted]],
-                ) -> None:
-                    ends.append(await wait())
-                    nursery.cancel_scope.cancel()
-
-                for each in self.beside:
-                    nursery.start_soon(each, tree)
-                nursery.start_soon(keep_first, partial(self._wait_signal, signals))
-                nursery.start_soon(keep_first, partial(self._wait_finished, tree))
+        with (
+            trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
+            trio.CancelScope() as scope,
+        ):
+            await open_beside(opening, [*self.beside, wait_signal], wait_finished)
         return ends[0]
-
-    async def _wait_signal(self, signals: AsyncIterator[int]) -> Interrupted:
-        return Interrupted(await anext(signals), self.progress.account)
 
     async def _wait_finished(self, tree: Tree) -> Finished:
         coordinator = tree.ref(COORDINATOR, Coordinator)
