@@ -92,8 +92,9 @@ class History:
         elif isinstance(event, RestartLimitExceeded):
             spent = cast("RestartLimitExceededError", light(event.error))
             self._events.append(evolve(event, error=spent))
-        elif isinstance(event, ChildStartFailed | AnswerDiscarded):
-            self._events.append(evolve(event, error=light(event.error)))
+        else:
+            other = cast("ChildStartFailed | AnswerDiscarded", event)
+            self._events.append(evolve(other, error=light(other.error)))
 
     def events(self) -> tuple[Event, ...]:
         """Give them, oldest first.
