@@ -1,6 +1,5 @@
 """Calls: the answer, the order, the arguments, giving up."""
 
-import copy
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial, wraps
@@ -534,26 +533,3 @@ async def test_refs_are_equal_when_they_name_the_same_place() -> None:
         assert repr(tree[first]) == "<Ref 'root/a'>"
     assert first.ref == first.ref
     assert repr(first.ref) == "<late Ref of 'a'>"
-
-
-# --------------------------------------------------------------------- what a ref is not
-
-
-@virtual
-async def test_a_method_of_the_actor_asked_of_its_ref_is_told_how_to_be_sent() -> None:
-    counter = child(Teller, [], name="x")
-    async with open_tree(supervisor("root", counter)) as tree:
-        ref: Any = tree[counter]
-        with pytest.raises(AttributeError) as caught:
-            ref.echo(5)
-        assert str(caught.value) == (
-            "'Ref' object has no attribute 'echo': a ref is not the actor at 'root/x', but "
-            "sends it messages. Write await ref.call(Teller.echo, ...)."
-        )
-        for name in ("nothing", "_place_of", "__wrapped__"):
-            with pytest.raises(AttributeError) as caught:
-                getattr(ref, name)
-            assert str(caught.value) == f"'Ref' object has no attribute {name!r}"
-        late: Any = counter.ref
-        assert not hasattr(late, "echo")
-        assert copy.copy(ref) == ref

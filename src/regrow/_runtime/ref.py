@@ -121,27 +121,14 @@ class Ref(PlaceRef, Generic[A_co]):
     `trio.fail_after` around the call.
     """
 
+    # No `__getattr__` that would help whoever writes `ref.deposit(20)`: with one Python looks
+    # up every attribute of a ref the slow way, which costs a cast a tenth.
     __slots__ = ("_to",)
 
     def __init__(self, place: ActorPlace | None, spec: ChildSpec | None = None) -> None:
         """For the runtime: live with a *place*, late with a *spec*."""
         super().__init__(place, spec)
         self._to = place
-
-    if not TYPE_CHECKING:  # to the checkers a ref has what is declared, and no more
-
-        def __getattr__(self, name: str) -> Never:
-            """Say how to send what would be a method of the actor."""
-            kind = None
-            if not name.startswith("_") and self._to is not None:
-                kind = self._to.actor_type
-            message = f"{type(self).__name__!r} object has no attribute {name!r}"
-            if kind is not None and hasattr(kind, name):
-                message += (
-                    f": a ref is not the actor at {self.path!r}, but sends it messages. "
-                    f"Write await ref.call({kind.__name__}.{name}, ...)."
-                )
-            raise AttributeError(message, name=name, obj=self)
 
     @enable_ki_protection
     def suspend(self) -> None:
