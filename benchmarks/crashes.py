@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import trio
+import trio.testing
 
 from regrow import Actor, ActorCrashedError, child, open_tree, supervisor
 
@@ -42,8 +43,9 @@ class Crash(Workload):
     a memory channel. Its docstring says what it does not do. `written` is with a log that
     formats its tracebacks, as that of a service does. In the row `nursery` the loop is
     `raw.nursery_loop`, in which each life has a task and a nursery of its own, as it has in
-    regrow. In the last row the message that breaks it is a call, whose sender is told; the
-    loop is around a function that tells.
+    regrow. The row `trio alone` is `task_after_task`: what no supervisor on trio can go
+    below, against the same loop. In the last row the message that breaks it is a call, whose
+    sender is told; the loop is around a function that tells.
     """
 
     name = "crash"
@@ -58,6 +60,7 @@ class Crash(Workload):
             "regrow, written": partial(written, crash_among, 0, crashes),
             "raw, written": partial(written, restart_loop_among, 0, crashes),
             "nursery": partial(trio.run, nursery_loop, crashes),
+            "trio": partial(trio.run, task_after_task, crashes),
             "regrow, told": partial(trio.run, crash_told, crashes),
             "raw, told": partial(trio.run, restart_loop_told, crashes),
         }
@@ -93,6 +96,12 @@ class Crash(Workload):
                 "µs",
                 pick("regrow", "p50"),
                 pick("nursery", "p50"),
+            ),
+            Row(
+                "p50, trio alone",
+                "µs",
+                pick("trio", "p50"),
+                pick("raw", "p50"),
             ),
             Row(
                 "p50, sender told",
@@ -200,6 +209,51 @@ def written(
 async def nursery_loop(crashes: int) -> Figures:
     """Crash what runs in a nursery of its own."""
     return await restart_loop_among(0, crashes, raw.nursery_loop)
+
+
+async def task_after_task(crashes: int) -> Figures:
+    """End a task, which wakes another, which starts the next, which wakes the sender.
+
+    With nothing else: no message, no log, no decision.
+    """
+    starter: trio.lowlevel.Task | None = None
+    ender: trio.lowlevel.Task | None = None
+    sender: trio.lowlevel.Task | None = None
+
+    def give_up(_: object) -> trio.lowlevel.Abort:
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def wake(task: trio.lowlevel.Task | None) -> None:
+        assert task is not None
+        trio.lowlevel.reschedule(task)
+
+    async def live() -> None:
+        nonlocal ender
+        if sender is not None:
+            wake(sender)
+        ender = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(give_up)
+        wake(starter)
+
+    async def start(nursery: trio.Nursery) -> None:
+        nonlocal starter
+        starter = trio.lowlevel.current_task()
+        while True:
+            nursery.start_soon(live)
+            await trio.lowlevel.wait_task_rescheduled(give_up)
+
+    async def crash() -> None:
+        nonlocal sender
+        sender = trio.lowlevel.current_task()
+        wake(ender)
+        await trio.lowlevel.wait_task_rescheduled(give_up)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(start, nursery)
+        await trio.testing.wait_all_tasks_blocked()
+        figures = await each(crashes, crash)
+        nursery.cancel_scope.cancel()
+    return figures
 
 
 async def restart_loop_among(
