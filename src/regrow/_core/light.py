@@ -14,7 +14,7 @@ from attrs import evolve
 
 from regrow.errors import Failure, RestartLimitExceededError
 
-__all__ = ["Shed", "light"]
+__all__ = ["Shed", "light", "members_of", "message_of"]
 
 MOST = 100  # exceptions that one refers to, as causes and members of groups
 DEEPEST = 20  # groups in groups
@@ -113,8 +113,8 @@ class _Copies:
     def _copy_group(
         self, group: BaseExceptionGroup[BaseException], deeper: int
     ) -> BaseException:
-        message = _message_of(group)
-        members = [self._copy(member, deeper - 1) for member in _members_of(group)]
+        message = message_of(group)
+        members = [self._copy(member, deeper - 1) for member in members_of(group)]
         kind = type(group)
         try:
             made = BaseExceptionGroup.__new__(kind, message, members)
@@ -192,11 +192,11 @@ _cause_of = cast(
     "Callable[[BaseException], BaseException | None]",
     BaseException.__dict__["__cause__"].__get__,
 )
-_members_of = cast(
+members_of = cast(
     "Callable[[BaseException], tuple[BaseException, ...]]",
     BaseExceptionGroup.__dict__["exceptions"].__get__,
 )
-_message_of = cast(
+message_of = cast(
     "Callable[[BaseException], str]", BaseExceptionGroup.__dict__["message"].__get__
 )
 _set = object.__setattr__  # also where the class of an exception is frozen

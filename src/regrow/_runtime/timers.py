@@ -88,9 +88,7 @@ class Timers:
 
     def _call_due(self) -> None:
         now = trio.current_time()
-        last = (
-            self._order
-        )  # what is set meanwhile comes next, also if it is due at once
+        last = self._order  # what is set meanwhile has to wait, also if it is due now
         while self._next() <= now and self._heap[0].order <= last:
             entry = heapq.heappop(self._heap)
             callback, entry.callback = entry.callback, None

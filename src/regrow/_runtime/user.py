@@ -7,6 +7,8 @@ from typing import TypeVar, cast
 import trio
 from trio.lowlevel import disable_ki_protection
 
+from regrow._core.light import members_of, message_of
+
 __all__ = [
     "COROUTINE",
     "await_user",
@@ -74,7 +76,7 @@ def uncancelled(error: BaseException) -> BaseException | None:
 def without(
     error: BaseException, leave_out: Callable[[BaseException], bool]
 ) -> BaseException | None:
-    """Give what of *error* is not to be left out; where that is all of it, itself.
+    """Give what of *error* is not left out; where nothing is, *error* itself.
 
     Of a group that is not divided nothing is lost, as its class and what was set on it, and
     nothing that its class defines is called.
@@ -91,7 +93,7 @@ def without(
     try:
         return group.split(leave_out)[1]
     except Exception:  # noqa: BLE001 - a class of somebody's
-        return BaseExceptionGroup(_message_of(group), rest)
+        return BaseExceptionGroup(message_of(group), rest)
 
 
 def _is_cancelled(error: BaseException) -> bool:
@@ -108,19 +110,9 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
     while ahead:
         each = ahead.pop()
         if _is_group(each):
-            ahead.extend(reversed(_members_of(each)))
+            ahead.extend(reversed(members_of(each)))
         else:
             yield each
-
-
-# Whatever a class has in their place.
-_members_of = cast(
-    "Callable[[BaseException], tuple[BaseException, ...]]",
-    BaseExceptionGroup.__dict__["exceptions"].__get__,
-)
-_message_of = cast(
-    "Callable[[BaseException], str]", BaseExceptionGroup.__dict__["message"].__get__
-)
 
 
 def check_lifespan(actor: object, manager: object) -> None:
