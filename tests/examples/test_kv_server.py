@@ -18,7 +18,12 @@ async def listen() -> tuple[trio.SocketListener, kv_server.Connect]:
 
 async def ask(stream: trio.abc.Stream, line: str) -> str:
     await stream.send_all(f"{line}\n".encode())
-    return (await stream.receive_some()).decode()
+    answer = b""
+    while not answer.endswith(b"\n"):
+        chunk = await stream.receive_some()
+        assert chunk, f"hung up after {answer!r}"
+        answer += chunk
+    return answer.decode()
 
 
 async def test_two_clients_talk_over_a_real_socket(
