@@ -126,6 +126,27 @@ def test_it_begins_with_the_first_failure_that_counted_at_any_level() -> None:
     ]
 
 
+def test_of_failures_at_the_same_instant_all_are_told() -> None:
+    # As under a clock that stands still between them, or one that is coarse.
+    history: list[Event] = []
+    for life in (1, 2):
+        crash = ChildExited(
+            "app/x", life, 1.0, ExitReason.CRASHED, BAD, False, True, "worker"
+        )
+        history += [
+            ChildStarted("app/x", life, 1.0, "worker"),
+            crash,
+            ChildRestarting("app/x", life, 1.0, life, 0.0, BAD, 1),
+        ]
+    error = spent(Failure("app/x", 1.0, BAD), Failure("app/x", 1.0, BAD))
+    entries = timeline_of(error, "app", history[:-1])
+    assert [(entry.incarnation, entry.what) for entry in entries] == [
+        (1, "crashed"),
+        (1, "restarts now (attempt 1 of 1)"),
+        (2, "crashed"),
+    ]
+
+
 def test_where_the_first_failure_is_not_known_any_more_all_that_is_known_is_told() -> (
     None
 ):

@@ -55,15 +55,15 @@ def _first_failure(error: BaseException | None) -> Failure | None:
 
 def _index_of(failure: Failure, history: Sequence[events.Event]) -> int:
     """Give where *failure* was told, which was just before it was counted."""
-    for index in range(len(history) - 1, -1, -1):
-        event = history[index]
-        if event.path == failure.path and event.at <= failure.at:
-            match event:
-                case events.ChildExited() | events.ChildStartFailed():
-                    return index
-                case _:
-                    pass
-    return 0
+    told = [
+        (index, event.at)
+        for index, event in enumerate(history)
+        if event.path == failure.path
+        and event.at <= failure.at
+        and isinstance(event, events.ChildExited | events.ChildStartFailed)
+    ]
+    # Of several at one instant the first: those after it have counted as well.
+    return next((index for index, at in told if at == told[-1][1]), 0)
 
 
 def _entry(event: events.Event) -> TimelineEntry | None:
