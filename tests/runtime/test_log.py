@@ -388,6 +388,33 @@ async def test_an_exception_whose_text_cannot_be_made_is_told_all_the_same(
     ]
 
 
+class Busy(Child):
+    """Has a nursery around its messages, as one with background tasks."""
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncGenerator[None]:
+        async with trio.open_nursery() as nursery:
+            yield
+            nursery.cancel_scope.cancel()
+
+
+@virtual
+async def test_a_crash_below_a_nursery_is_told_with_what_is_in_the_group(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    x = child(Busy, Story(), name="x")
+    async with open_tree(supervisor("root", x)) as tree:
+        for error in (Boom("bug"), ExceptionGroup("two", [Boom("bug"), Boom()])):
+            with pytest.raises(ActorCrashedError):
+                await tree[x].call(Busy.throw, error)
+    group = "ExceptionGroup: Exceptions from Trio nursery (1 sub-exception)"
+    first = "ExceptionGroup('two', [Boom('bug'), Boom()])"
+    assert tracebacks(caplog) == [
+        f"ERROR root/x [1] crashed on throw(Boom('bug')) ({group}, first Boom: bug)",
+        f"ERROR root/x [2] crashed on throw({first}) ({group}, first Boom: bug)",
+    ]
+
+
 @virtual
 async def test_a_record_has_path_incarnation_and_event_as_fields(
     caplog: pytest.LogCaptureFixture,

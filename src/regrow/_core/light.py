@@ -12,9 +12,9 @@ from typing import cast
 
 from attrs import evolve
 
-from regrow.errors import Failure, RestartLimitExceededError
+from regrow.errors import Failure, RestartLimitExceededError, members_of
 
-__all__ = ["Shed", "light", "members_of", "message_of"]
+__all__ = ["Shed", "light", "message_of"]
 
 MOST = 100  # exceptions that one refers to, as causes and members of groups
 DEEPEST = 20  # groups in groups
@@ -191,10 +191,6 @@ _args_of = cast(
 _cause_of = cast(
     "Callable[[BaseException], BaseException | None]",
     BaseException.__dict__["__cause__"].__get__,
-)
-members_of = cast(
-    "Callable[[BaseException], tuple[BaseException, ...]]",
-    BaseExceptionGroup.__dict__["exceptions"].__get__,
 )
 message_of = cast(
     "Callable[[BaseException], str]", BaseExceptionGroup.__dict__["message"].__get__

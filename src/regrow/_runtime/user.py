@@ -7,7 +7,8 @@ from typing import TypeVar, cast
 import trio
 from trio.lowlevel import disable_ki_protection
 
-from regrow._core.light import members_of, message_of
+from regrow._core.light import message_of
+from regrow.errors import members_of
 
 __all__ = [
     "COROUTINE",

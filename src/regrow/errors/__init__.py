@@ -40,7 +40,8 @@ and knows none but `_base`.
 from ._base import (
     RegrowError,
     TimelineEntry,
-    summary as summary,  # for regrow itself, so it is not in __all__
+    members_of as members_of,  # these two are for regrow itself, so not in __all__
+    summary as summary,
 )
 from ._calls import (
     ActorCrashedError,
