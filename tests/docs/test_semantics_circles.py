@@ -122,7 +122,7 @@ async def _(found: list[tuple[str, ...]]) -> None:
 
 
 @circles(
-    "an actor calls a place whose child is started only after its own.",
+    "an actor calls a place whose child is started only after its own;",
     ("app/a", "app/worker", "app"),
 )
 async def _(found: list[tuple[str, ...]]) -> None:
@@ -134,6 +134,27 @@ async def _(found: list[tuple[str, ...]]) -> None:
     a = child(asker, worker.ref, name="a")
     async with open_tree(supervisor("app", a, worker)):
         pass
+
+
+@circles(
+    "an actor calls a sibling that has crashed, and is to be stopped for the same restart.",
+    ("app/a", "app/worker", "app"),
+)
+async def _(found: list[tuple[str, ...]]) -> None:
+    worker = child(Worker)
+    a = child(Asker, found, name="a")
+    spec = supervisor("app", worker, a, strategy="rest_for_one")
+    async with open_tree(spec) as tree:
+
+        async def call(_: Ref[Asker]) -> None:
+            await tree[worker].call(Worker.add, 1)
+
+        async def call_after_a_crash(ref: Ref[Asker]) -> None:
+            await tree[worker].cast(Worker.crash)
+            await call(ref)
+
+        await tree[a].call(Asker.do, call_after_a_crash)
+        await tree[a].call(Asker.do, call)  # it was over with the restart
 
 
 def test_every_point_of_the_list_is_tried() -> None:

@@ -121,8 +121,8 @@ TEXTS: list[tuple[RegrowError, str]] = [
     (
         StartTimeoutError("app/store", 1.5),
         (
-            "'app/store' was not up within its start_timeout of 1.5 s. Raise start_timeout, or "
-            "do less before the child says it is up."
+            "'app/store' was not up within its start_timeout of 1.5 s. Raise start_timeout, do "
+            "less before the child is up, or see that a service calls task_status.started()."
         ),
     ),
     (
@@ -212,6 +212,15 @@ TEXTS: list[tuple[RegrowError, str]] = [
         ),
     ),
     (
+        CallCycleError("app/b", "work", ["app/a", "app/b", "app"]),
+        (
+            "'work' to 'app/b' can never be answered: 'app/a' -> 'app/b' -> 'app' -> 'app/a'. "
+            "'app/b' is down, and 'app' starts it only when others have started or stopped. "
+            "In a lifespan, ask what is declared before; if a crash came in between, send it "
+            "anew after the restart."
+        ),
+    ),
+    (
         CallCycleError("app/a", "work", ["app/a"], full=True),
         (
             "'work' to 'app/a' can never be answered (the mailbox is full and it waits for "
@@ -232,7 +241,10 @@ TEXTS: list[tuple[RegrowError, str]] = [
     ),
     (
         ChildNotFoundError("app", "a"),
-        "supervisor 'app' has no child 'a'. which_children() lists those it has.",
+        (
+            "supervisor 'app' has no child 'a'. Pass a name, the last part of a path; "
+            "which_children() lists those it has."
+        ),
     ),
     (
         ChildActiveError("app", "a", restarting=False),

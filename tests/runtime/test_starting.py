@@ -218,8 +218,8 @@ async def test_a_start_that_takes_too_long_is_cancelled_and_fails() -> None:
     assert isinstance(cause, StartTimeoutError)
     assert (cause.path, cause.seconds) == ("root/slow", 2)
     assert str(cause) == (
-        "'root/slow' was not up within its start_timeout of 2 s. Raise start_timeout, or "
-        "do less before the child says it is up."
+        "'root/slow' was not up within its start_timeout of 2 s. Raise start_timeout, do "
+        "less before the child is up, or see that a service calls task_status.started()."
     )
     assert story.timed == [
         "0 root/a 1 up",

@@ -376,7 +376,8 @@ async def test_a_child_through_all_its_states() -> None:
             with pytest.raises(ChildNotFoundError) as missing:
                 await refused("a")
             assert str(missing.value) == (
-                "supervisor 'root' has no child 'a'. which_children() lists those it has."
+                "supervisor 'root' has no child 'a'. Pass a name, the last part of a path; "
+                "which_children() lists those it has."
             )
             assert isinstance(missing.value, LookupError)
         assert story.lines == [

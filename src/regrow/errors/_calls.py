@@ -151,11 +151,19 @@ class CallCycleError(CallError):
         way = " -> ".join(repr(step) for step in (*self.circle, self.circle[0]))
         room = " (the mailbox is full and it waits for room)" if full else ""
         what = repr(message) if message else "the request"
+        supervisor = path.rpartition("/")[0]
+        if supervisor in self.circle[2:3]:  # what is asked waits for it
+            remedy = (
+                f"{path!r} is down, and {supervisor!r} starts it only when others have "
+                "started or stopped. In a lifespan, ask what is declared before; if a "
+                "crash came in between, send it anew after the restart."
+            )
+        else:
+            remedy = "Use cast, return a Deferred, or call from a background task."
         super().__init__(
             path,
             message,
-            f"{what} to {path!r} can never be answered{room}: {way}. "
-            "Use cast, return a Deferred, or call from a background task.",
+            f"{what} to {path!r} can never be answered{room}: {way}. {remedy}",
         )
 
 

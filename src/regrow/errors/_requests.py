@@ -55,7 +55,7 @@ class ChildNotFoundError(SupervisorCallError, LookupError):
             child_id,
             "not_found",
             f"supervisor {path!r} has no child {child_id!r}. "
-            "which_children() lists those it has.",
+            "Pass a name, the last part of a path; which_children() lists those it has.",
         )
 
 

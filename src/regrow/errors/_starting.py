@@ -56,7 +56,8 @@ class StartTimeoutError(RegrowError):
         self.seconds = seconds
         super().__init__(
             f"{path!r} was not up within its start_timeout of {seconds:g} s. "
-            "Raise start_timeout, or do less before the child says it is up."
+            "Raise start_timeout, do less before the child is up, or see that a service "
+            "calls task_status.started()."
         )
 
 
