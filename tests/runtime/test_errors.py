@@ -483,6 +483,7 @@ async def test_paths_that_lead_nowhere_or_somewhere_else() -> None:
     plain = child(service, story, "s", name="plain")
     spec = supervisor("root", actor, plain, supervisor("inner"))
     async with open_tree(spec) as tree:
+        wrong: Any = tree  # for what a checker would see
         nothing = (
             "nothing stands at {!r} in the tree 'root'. A path starts at the root, as in "
             "'root/child'; tree.snapshot() shows them all."
@@ -516,6 +517,27 @@ async def test_paths_that_lead_nowhere_or_somewhere_else() -> None:
                 (
                     "the spec 'other' does not stand in the tree 'root'. Use the very value "
                     "that the tree was declared with, or tree.ref(path, cls)."
+                ),
+            ),
+            (
+                partial(wrong.__getitem__, "root/actor"),
+                (
+                    "'root/actor' is no spec of the tree 'root'. Use the very value that the "
+                    "tree was declared with, or tree.ref(path, cls)."
+                ),
+            ),
+            (
+                partial(wrong.ref, Child, "root/actor"),
+                (
+                    f"{Child!r} is no path. Write one from the root, as in 'root/child'; "
+                    "tree[spec] gives the ref of a spec."
+                ),
+            ),
+            (
+                partial(wrong.snapshot, actor),
+                (
+                    "the child 'actor' is no path. Write one from the root, as in "
+                    "'root/child'; tree[spec] gives the ref of a spec."
                 ),
             ),
         ]

@@ -315,6 +315,18 @@ async def test_impossible_times_are_refused(seconds: float) -> None:
 
 
 @virtual
+async def test_a_time_that_is_no_number_is_refused() -> None:
+    clock = child(Clock, Story())
+    wrong: Any = Clock.tick
+    async with open_tree(supervisor("root", clock)) as tree:
+        with pytest.raises(regrow.ActorCrashedError) as caught:
+            await tree[clock].call(Clock.wrong, wrong)
+        assert str(caught.value.__cause__) == (
+            f"seconds is {Clock.tick!r}: write a number of 0 or more"
+        )
+
+
+@virtual
 async def test_a_timer_takes_only_messages_of_the_actor() -> None:
     clock = child(Clock, Story())
     async with open_tree(supervisor("root", clock)) as tree:

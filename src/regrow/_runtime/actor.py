@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar, cast
 import trio
 from trio.lowlevel import enable_ki_protection
 
+from regrow._core.options import number
 from regrow.errors import NotInTreeError
 
 from .actor_life import ActorLife
@@ -131,7 +132,7 @@ class Timer:
         every: bool,
     ) -> None:
         least = "above 0" if every else "of 0 or more"
-        if not seconds >= 0 or (every and seconds == 0):
+        if not number(seconds) or seconds < 0 or (every and seconds == 0):
             message = f"seconds is {seconds!r}: write a number {least}"
             raise ValueError(message)
         self._life = life

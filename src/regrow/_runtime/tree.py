@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast, overload
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from regrow._core.options import whole
+from regrow._core.options import whole, worded
 from regrow._core.specs import ChildSpec
 from regrow.errors import NotRunningError, PlaceNotFoundError
 
@@ -66,10 +66,15 @@ class Tree:
         place = self._running.host.by_spec.get(id(spec))
         if place is None:
             given: object = spec
-            name = given.name if isinstance(given, ChildSpec) else repr(given)
+            if isinstance(given, ChildSpec):
+                name: object = given.name
+                what = f"the spec {name!r} does not stand in"
+            else:
+                name = given
+                what = f"{given!r} is no spec of"
             text = (
-                f"the spec {name!r} does not stand in the tree {self.path!r}. Use the very "
-                "value that the tree was declared with, or tree.ref(path, cls)."
+                f"{what} the tree {self.path!r}. Use the very value that the tree was "
+                "declared with, or tree.ref(path, cls)."
             )
             raise PlaceNotFoundError(str(name), text)
         return cast("AnyRef", ref_to(place))
@@ -105,6 +110,13 @@ class Tree:
     def _at(self, path: str | None) -> Place:
         if path is None:
             return self._running.root
+        given: object = path
+        if not isinstance(given, str):
+            text = (
+                f"{worded(given)} is no path. Write one from the root, as in "
+                f"'{self.path}/child'; tree[spec] gives the ref of a spec."
+            )
+            raise PlaceNotFoundError(str(given), text)
         place = self._running.host.find(path)
         if place is not None:
             return place
