@@ -16,6 +16,7 @@ async def work(number: int = 0) -> None: ...
 tree = supervisor("shop", child(work))
 pool = dynamic("pool")
 number = 3
+lonely = child(work, name="lonely")
 
 def give(name="given"):
     return supervisor(name, child(work))
@@ -71,6 +72,7 @@ def test_a_target_has_two_parts(target: str) -> None:
         ("nothing", " has no 'nothing'; trees in it: tree, pool"),
         ("number.real", ":number.real is 3, which is no tree"),
         ("number", ":number is 3, which is no tree"),
+        ("lonely", ":lonely is the child 'lonely', which is no tree"),
         ("of", ":of needs arguments (missing a required argument: 'name')"),
         ("later", ":later is an async function"),
     ],

@@ -243,7 +243,7 @@ async def test_restart_terminate_and_start_go_through_the_supervisor(
         assert (await client.restart("shop/back"))["children"] == 2
         assert await refusal(client.start("shop/door")) == (
             "refused",
-            "'door' of 'shop' is running. Use terminate_child first.",
+            "'shop/door' is running; restart it, or terminate it first",
         )
 
 

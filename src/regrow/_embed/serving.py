@@ -37,9 +37,10 @@ async def serve_tree(
     control: str | Path | None = None,
     task_status: trio.TaskStatus[Tree] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run a tree as a task: `tree = await nursery.start(serve_tree, spec)`.
+    """Run a tree as a task: `tree: Tree = await nursery.start(serve_tree, spec)`.
 
     Returns when the tree has ended in order; cancelling it stops the tree in order.
+    Options go in by a `functools.partial`, since `start` passes no keywords on.
 
     Args:
         spec: As for `open_tree`.

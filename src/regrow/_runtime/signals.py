@@ -8,4 +8,8 @@ class Shutdown(Exception):  # noqa: N818 - no error, and OTP's word
 
 
 class IgnoreStart(Exception):  # noqa: N818 - no error, and OTP's word
-    """Raised in a constructor or lifespan: the child does not run, and that is fine (S9)."""
+    """Raised by a child that is not up yet: it does not run, and that is fine (S9).
+
+    In the constructor or the lifespan of an actor, before its `yield`; in a service with a
+    `task_status`, before it calls `started()`, where returning means the same.
+    """

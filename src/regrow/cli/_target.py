@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from regrow import Dynamic, Supervisor
+from regrow._core.options import worded
 
 Tree = Supervisor | Dynamic
 
@@ -40,7 +41,7 @@ def load_tree(target: str) -> Tree:
         found = _call(found, target)
     if not isinstance(found, Tree):
         message = (
-            f"{target} is {found!r}, which is no tree. "
+            f"{target} is {worded(found)}, which is no tree. "
             "Name what supervisor() or dynamic() gave, or a function that returns it"
         )
         raise BadTargetError(message)

@@ -19,6 +19,7 @@ from regrow._runtime.requests import SupervisorRef
 from regrow._runtime.tree import running_of
 from regrow.errors import (
     ActorStoppedError,
+    ChildActiveError,
     NotRunningError,
     PlaceNotFoundError,
     RegrowError,
@@ -240,6 +241,9 @@ def refusal(request: Request, error: RegrowError | RefusedError) -> Refusal:
             code = error.code
         case PlaceNotFoundError():
             code = Code.NOT_FOUND
+        case ChildActiveError(path=path, child_id=name, code=status):
+            text = f"'{path}/{name}' is {status}; restart it, or terminate it first"
+            return Refusal(request.id, Code.REFUSED, text)
         case SupervisorCallError() | NotRunningError():
             code = Code.REFUSED
         case ActorStoppedError():

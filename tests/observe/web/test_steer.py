@@ -147,7 +147,11 @@ async def test_by_query_too() -> None:
         ("shop/restart", 409, "the root has no supervisor to restart it"),
         ("shop/guest/restart", 409, "it is temporary: its supervisor forgets it"),
         ("shop/pool/x/restart", 409, "'shop/pool' is dynamic: it forgets a child"),
-        ("shop/worker/start", 409, "'worker' of 'shop' is running"),
+        (
+            "shop/worker/start",
+            409,
+            "'shop/worker' is running; restart it, or terminate it first",
+        ),
         ("shop/idle/suspend", 404, "'shop/idle' is a service; only actors"),
     ],
 )
