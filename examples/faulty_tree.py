@@ -68,6 +68,12 @@ class Belt(Actor):
         """Halt the motor."""
 
 
+async def point(*where: object) -> None:
+    """Show customers the way."""
+    print("this way to", *where)
+    await trio.sleep_forever()
+
+
 async def listen() -> None:
     """Wait for customers, until the door is stuck."""
     await trio.sleep(1)
@@ -88,6 +94,7 @@ def wiring() -> Supervisor:
     blind = child(  # fault: ref_not_bound
         Clerk, frozenset([later.ref]), name="blind"
     )
+    sign = child(point, later, name="sign")  # fault: spec_for_ref
     guest = child(Clerk, name="guest", restart="temporary")
     host = child(Clerk, (guest.ref,), name="host")  # fault: ref_to_temporary
     base = child(Clerk, name="base")
@@ -98,7 +105,7 @@ def wiring() -> Supervisor:
     friends.append(bob.ref)
     return supervisor(
         "wiring",
-        supervisor("desk", earlier, later, blind, guest, host),
+        supervisor("desk", earlier, later, blind, sign, guest, host),
         supervisor("stairs", user, base, strategy="rest_for_one"),
         supervisor("pair", ann, bob),  # fault: wired_in_a_circle
     )

@@ -611,6 +611,23 @@ def test_a_ref_in_a_partial_is_a_ref() -> None:
     assert found(made, target) == ["top/a ref_to_later"]
 
 
+def test_a_declaration_where_its_ref_was_meant() -> None:
+    target = worker("b")
+    below = inner(target)
+    for value in (target, [target], {"b": (target,)}, {target}, partial(print, target)):
+        codes = [each.split()[1] for each in found(below, worker("a", value))]
+        assert "spec_for_ref" in codes
+    assert said(supervisor("top", below, service("a", target, below))) == [
+        (
+            "top/a: warning: it is given the declaration of 'top/inner/b' and 'top/inner' "
+            "itself, which nothing can be sent to, and no live ref takes its place "
+            "[spec_for_ref]. Pass its .ref."
+        )
+    ]
+    # One that stands nowhere in the tree may be started by its holder.
+    assert found(service("a", target)) == []
+
+
 def test_a_live_ref_is_no_matter() -> None:
     assert found(worker("a", Late(None))) == []
 

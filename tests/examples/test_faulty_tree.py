@@ -29,6 +29,7 @@ PLANTED = """
 shutdown_over_grace     shop                       Lower shutdown of those
 ref_to_later            shop/wiring/desk/earlier   Declare it after 'shop/wiring/desk/later'
 ref_not_bound           shop/wiring/desk/blind     Pass it as an argument of child()
+spec_for_ref            shop/wiring/desk/sign      Pass its .ref
 ref_to_temporary        shop/wiring/desk/host      Write restart='permanent' or 'transient'
 order_against_wiring    shop/wiring/stairs/user    Declare it after 'shop/wiring/stairs/base'
 wired_in_a_circle       shop/wiring/pair           Write strategy='one_for_all'

@@ -740,6 +740,37 @@ async def test_wrong_observers_and_a_wrong_random_of_the_tree() -> None:
     ]
 
 
+async def test_observers_that_could_not_hear_of_anything() -> None:
+    async def observer(event: object) -> None: ...
+
+    class Observer:
+        async def __call__(self, event: object) -> None: ...
+
+    wrong: Any = open_tree
+    for each in (observer, partial(observer, 1), Observer()):
+        with pytest.raises(SpecError) as caught:
+            wrong(supervisor("root"), observers=(one for one in [print, each]))
+        assert list(caught.value.findings) == [
+            Finding(
+                "invalid_observer",
+                "root",
+                f"an observer is {each!r}, and nobody would wait for it",
+                "Give functions that are not async. One may send events on, by cast_nowait "
+                "or the send_nowait of a memory channel; tree.events() is a stream of them.",
+            )
+        ]
+    with pytest.raises(SpecError) as caught:
+        wrong(supervisor("root"), observers=print)
+    assert list(caught.value.findings) == [
+        Finding(
+            "invalid_observer",
+            "root",
+            "observers is <built-in function print>",
+            "Write a list of functions that take an event.",
+        )
+    ]
+
+
 @pytest.mark.parametrize("rate", [0, 0.5, -1, math.nan, "5", None, True])
 @virtual
 async def test_a_wrong_restart_rate_of_the_tree(rate: Any) -> None:

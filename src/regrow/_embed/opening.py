@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import random as random_module
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn, cast
 
 import trio
@@ -27,7 +28,7 @@ from .checks import check_run
 from .controlled import control_server, control_socket
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
     from random import Random
@@ -87,10 +88,10 @@ class open_tree:  # noqa: N801 - used as a function, as trio.open_nursery is
         watchdog: float | None = None,
         control: str | Path | None = None,
     ) -> None:
-        self._observers = tuple(observers)
-        refuse(
-            check_run(spec, self._observers, shutdown, random, restart_rate, watchdog)
-        )
+        given: object = observers
+        if isinstance(observers, Iterable):  # which may be read once only
+            given = self._observers = tuple(observers)
+        refuse(check_run(spec, given, shutdown, random, restart_rate, watchdog))
         self._spec = cast("SupervisorSpec", spec)
         self._shutdown = shutdown
         self._random = random

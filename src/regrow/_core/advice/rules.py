@@ -55,6 +55,7 @@ RULES: Final = (
     Rule("warning", stopping.shutdown_cut_short),
     Rule("warning", stopping.endless_shutdown),
     Rule("warning", stopping.lifespan_cut),
+    Rule("warning", wiring.spec_for_ref),
     Rule("warning", wiring.wired_in_a_circle),
     Rule("warning", wiring.order_against_wiring),
     Rule("warning", wiring.ref_to_later),

@@ -25,6 +25,7 @@ class Wires:
         unknown: The specs outside the tree whose refs each place is given.
         unbound: The specs whose late refs each place is given where nobody looks for them,
             so that no live ones take their place.
+        unread: The places whose declarations each place is given, instead of their refs.
         crossing: For each supervisor, between which of its children refs lead: from
             whatever is in the one to whatever is in the other.
         circle: The siblings that hold refs of each other, over however many: for each
@@ -36,6 +37,7 @@ class Wires:
     unbound: dict[Node, dict[ChildSpec, None]] = field(
         factory=dict[Node, dict[ChildSpec, None]]
     )
+    unread: dict[Node, dict[Node, None]] = field(factory=dict[Node, dict[Node, None]])
     crossing: dict[Node, dict[Node, dict[Node, None]]] = field(
         factory=dict[Node, dict[Node, dict[Node, None]]]
     )
@@ -47,12 +49,15 @@ def wires_of(nodes: Sequence[Node]) -> Wires:
     wires = Wires()
     by_spec = {id(node.spec): node for node in nodes}
     for node in nodes:
-        for late, bound in _refs_of(node):
-            spec = late.spec
+        for given, bound in _given_to(node):
+            spec = given.spec if isinstance(given, Late) else given
             target = by_spec.get(id(spec))
             if spec is None:
                 continue  # a live one, of a tree that runs
-            if not bound:
+            if not isinstance(given, Late):
+                if target is not None:  # else it is one to be started later
+                    wires.unread.setdefault(node, {})[target] = None
+            elif not bound:
                 wires.unbound.setdefault(node, {})[spec] = None
             elif target is None:
                 wires.unknown.setdefault(node, []).append(spec)
@@ -83,10 +88,10 @@ def branches(one: Node, other: Node) -> tuple[Node, Node] | None:
     return one, other
 
 
-def _refs_of(node: Node) -> Iterator[tuple[Late, bool]]:
-    """Give the late refs that a place is given, and whether live ones take their place.
+def _given_to(node: Node) -> Iterator[tuple[Late | ChildSpec, bool]]:
+    """Give the refs and specs that a place is given, and whether live ones take their place.
 
-    That is so in its arguments and in what a partial adds to them, also inside lists,
+    That is so for late refs in its arguments and in what a partial adds to them, also inside lists,
     tuples, dicts and other partials; each list once.
     """
     given = (*node.traits.preset, *node.traits.args)
@@ -94,7 +99,7 @@ def _refs_of(node: Node) -> Iterator[tuple[Late, bool]]:
     seen: set[tuple[int, bool]] = set()
     while ahead:
         value, bound = ahead.pop()
-        if isinstance(value, Late):
+        if isinstance(value, Late | ChildSpec):
             yield value, bound
         elif (id(value), bound) not in seen:
             seen.add((id(value), bound))

@@ -15,6 +15,7 @@ __all__ = [
     "ref_not_bound",
     "ref_to_later",
     "ref_to_temporary",
+    "spec_for_ref",
     "unknown_ref",
     "wired_in_a_circle",
 ]
@@ -37,6 +38,17 @@ def ref_not_bound(survey: Survey, node: Node) -> Iterator[Said]:
             "UnboundRefError",
             "Pass it as an argument of child(), by itself or in a list, a tuple, the values "
             "of a dict or a partial.",
+        )
+
+
+def spec_for_ref(survey: Survey, node: Node) -> Iterator[Said]:
+    """A declaration that stands in the tree, where its ref was meant."""
+    unread = [target.path for target in survey.wires.unread.get(node, ())]
+    if unread:
+        yield Said(
+            f"it is given the declaration of {listed(unread)} itself, which nothing can be "
+            "sent to, and no live ref takes its place",
+            "Pass its .ref.",
         )
 
 
