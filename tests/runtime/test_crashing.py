@@ -341,6 +341,40 @@ async def test_an_error_of_the_second_half_replaces_the_crash_as_its_context() -
     assert end.error.__context__ is crashed.value.__cause__
 
 
+@pytest.mark.parametrize(
+    "clean", [Shutdown(), ExceptionGroup("", [Shutdown(), Shutdown()])]
+)
+@virtual
+async def test_a_crash_that_the_lifespan_calls_a_clean_end_stands(
+    clean: Exception,
+) -> None:
+    class Hiding(Child):
+        @asynccontextmanager
+        async def lifespan(self) -> AsyncGenerator[None]:
+            try:
+                yield
+            finally:
+                raise clean
+
+    story = Story()
+    x = child(Hiding, story, name="x", restart="transient")
+    async with open_tree(supervisor("root", x), observers=[story]) as tree:
+        await tree[x].cast(Child.boom)
+        assert await tree[x].call(Child.ping) == "pong"
+        await tree[x].cast(Child.end)
+        await tree[x].wait_stopped()
+    assert story.lines == [
+        "root/x 1 up",
+        "root 1 up",
+        "root/x 1 dead letter boom: crashed the actor (Boom)",
+        "root/x 1 crashed: Boom",
+        "root/x 1 restarting",
+        "root/x 2 up",
+        "root/x 2 shutdown",
+        "root 1 shutdown when told",
+    ]
+
+
 @virtual
 async def test_a_nursery_of_the_lifespan_wraps_the_crash() -> None:
     class Nursing(Child):

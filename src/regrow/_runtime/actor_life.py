@@ -13,6 +13,7 @@ from regrow._core.exits import Exit, ExitReason
 from .answering import AnsweringLife
 from .heart import Heart
 from .messages import BEGUN, NO_KEYWORDS, Deferred
+from .signals import Shutdown
 from .user import (
     COROUTINE,
     await_user,
@@ -20,6 +21,7 @@ from .user import (
     call_plain,
     call_user,
     check_lifespan,
+    only,
     uncancelled,
 )
 
@@ -142,8 +144,9 @@ class ActorLife(AnsweringLife):
     ) -> None:
         """Handle messages inside the actor's own `lifespan`.
 
-        A crash stands whatever the lifespan does with it, and if it is cut off there (D8).
-        Only a cancellation may be swallowed: that of a scope which it has opened itself.
+        A crash stands whatever the lifespan does with it, and if it is cut off there (D8):
+        only another error takes its place, which `Shutdown` is not. Only a cancellation may
+        be swallowed: that of a scope which it has opened itself.
         """
         manager = call_user(lifespan, (), {})
         check_lifespan(self.actor, manager)
@@ -160,7 +163,8 @@ class ActorLife(AnsweringLife):
                 leave = manager.__aexit__(type(error), error, error.__traceback__)
                 swallowed = await await_user(leave)  # noqa: ASYNC102 - has its seconds
             except BaseException as left:  # noqa: ASYNC103 - the crash stands
-                if crash is None or uncancelled(left) is not None:
+                rest = uncancelled(left)
+                if crash is None or not (rest is None or only(rest, Shutdown)):
                     raise
                 swallowed = True
             if not swallowed:
