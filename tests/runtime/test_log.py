@@ -141,6 +141,36 @@ async def test_an_escalation_has_no_further_traceback_but_its_story(
     assert root_gave_up.startswith("CRITICAL root [1] supervisor 'root' gave up: ")
 
 
+@pytest.mark.parametrize("starting", [False, True])
+@virtual
+async def test_what_breaks_the_nursery_of_a_supervisor_has_its_record(
+    starting: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    lives: list[int] = []
+
+    async def boom() -> None:
+        raise Boom
+
+    async def meddling(*, task_status: trio.TaskStatus[object]) -> None:
+        lives.append(1)
+        if not starting:
+            task_status.started()
+        nursery = trio.lowlevel.current_task().parent_nursery
+        assert nursery is not None
+        if len(lives) == 1:
+            nursery.start_soon(boom)
+            await trio.sleep_forever()
+        if starting:
+            task_status.started()
+        await trio.sleep_forever()
+
+    sub = supervisor("sub", child(meddling, name="x"), start="retry")
+    async with open_tree(supervisor("root", sub)):
+        await trio.testing.wait_all_tasks_blocked()
+    what = "did not start" if starting else "crashed"
+    assert tracebacks(caplog) == [f"ERROR root/sub [1] {what} (Boom)"]
+
+
 @virtual
 async def test_a_failing_start_is_told_once_with_its_traceback(
     caplog: pytest.LogCaptureFixture,

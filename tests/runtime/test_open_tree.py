@@ -11,12 +11,14 @@ import trio
 from regrow import (
     Actor,
     ActorCrashedError,
+    ActorInterruptedError,
     ActorStoppedError,
     CallCycleError,
     ChildExited,
     Event,
     PlaceNotFoundError,
     Ref,
+    RestartLimitExceededError,
     ServiceRef,
     SpecError,
     StartTimeoutError,
@@ -577,6 +579,81 @@ async def test_a_supervisor_whose_nursery_is_cancelled_is_killed_and_comes_back(
         "2 root/sub 2 shutdown when told",
         "2 root 1 shutdown when told",
     ]
+
+
+async def leaving_a_nursery_open() -> None:
+    """What trio can only answer by an error in the nursery around the task."""
+    await trio.sleep(1)
+    await trio.open_nursery().__aenter__()
+
+
+@virtual
+async def test_a_child_that_breaks_the_nursery_it_is_in_crashes_its_supervisor() -> (
+    None
+):
+    story = Story()
+    breaking = child(leaving_a_nursery_open, name="x", restart="temporary")
+    sub = supervisor("sub", breaking)
+    async with open_tree(supervisor("root", sub), observers=[story]) as tree:
+        async with tree.supervisor("root/sub").monitor() as ends:
+            end = await ends.receive()
+        assert type(end.error) is RuntimeError
+        assert "Nursery stack corrupted" in str(end.error)
+        await trio.sleep(0.5)
+    assert story.timed == [
+        "0 root/sub/x 1 up",
+        "0 root/sub 1 up",
+        "0 root 1 up",
+        "1 root/sub/x 1 crashed: RuntimeError",
+        "1 root/sub 1 crashed: RuntimeError",
+        "1 root/sub 1 restarting",
+        "1 root/sub/x 2 up",
+        "1 root/sub 2 up",
+        "1.5 root/sub/x 2 shutdown when told",
+        "1.5 root/sub 2 shutdown when told",
+        "1.5 root 1 shutdown when told",
+    ]
+
+
+@virtual
+async def test_what_breaks_the_nursery_of_the_root_comes_out_bare() -> None:
+    story = Story()
+    y = child(Child, story, name="y")
+    spec = supervisor("root", child(leaving_a_nursery_open, name="x"), y)
+    async with trio.open_nursery() as nursery:
+
+        async def wait(tree: Tree) -> None:
+            with pytest.raises(ActorInterruptedError):
+                await tree[y].call(Child.sleep, 9)
+            await tree.wait_stopped()
+            with pytest.raises(ActorStoppedError, match="its tree has ended"):
+                await tree[y].call(Child.ping)
+            story.note("refused")
+
+        with pytest.raises(RuntimeError, match="Nursery stack corrupted"):
+            async with open_tree(spec, observers=[story]) as tree:
+                nursery.start_soon(wait, tree)
+                await trio.sleep_forever()
+    assert story.lines[-2:] == ["root 1 crashed: RuntimeError", "refused"]
+
+
+@virtual
+async def test_a_limit_that_was_spent_comes_out_also_where_a_child_breaks_then() -> (
+    None
+):
+    async def breaking() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await leaving_a_nursery_open()
+
+    y = child(Child, Story(), name="y")
+    spec = supervisor("root", child(breaking, name="x"), y, intensity=0)
+    with pytest.raises(RestartLimitExceededError):
+        async with open_tree(spec) as tree:
+            await tree[y].cast(Child.boom)
+            await trio.sleep_forever()
 
 
 @virtual

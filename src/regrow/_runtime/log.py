@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from regrow._core import events
 from regrow._core.events import CRASHED_ON_IT
-from regrow.errors import StartCancelledError, summary
+from regrow.errors import RegrowError, StartCancelledError, summary
 
 from .stacks import theirs, where
 
@@ -63,9 +63,17 @@ def level_of(event: events.Event) -> int:
             return logging.DEBUG
 
 
+def _is_told_below(kind: str, error: BaseException | None) -> bool:
+    """Whether a supervisor has failed of what was told of those below it.
+
+    Not so if one of them has broken its nursery.
+    """
+    return kind == "supervisor" and isinstance(error, RegrowError | None)
+
+
 def _level_of_end(event: events.ChildExited) -> int:
-    if event.kind == "supervisor":
-        return logging.DEBUG  # what it failed of was told of those below it
+    if _is_told_below(event.kind, event.error):
+        return logging.DEBUG
     if event.error is not None:
         return logging.ERROR
     surprise = not event.expected or (not event.told and not event.reason.clean)
@@ -73,7 +81,7 @@ def _level_of_end(event: events.ChildExited) -> int:
 
 
 def _worded_end(event: events.ChildExited) -> Worded:
-    if event.error is None or event.kind == "supervisor":
+    if event.error is None or _is_told_below(event.kind, event.error):
         if not event.expected:
             return f"ended {event.reason.value} when told to stop", None
         return f"ended ({event.reason.value})", None
@@ -87,8 +95,8 @@ def _worded(event: events.Event) -> Worded:
         case events.ChildExited():
             return _worded_end(event)
         case events.ChildStartFailed(error=error, kind=kind):
-            # That of a supervisor repeats what was told of the child below it.
-            again = kind == "supervisor" or isinstance(error, StartCancelledError)
+            given_up = isinstance(error, StartCancelledError)
+            again = given_up or _is_told_below(kind, error)
             return f"did not start ({summary(error)})", None if again else error
         case events.ChildRestarting(attempt=attempt, delay=delay, allowed=allowed):
             when = f"in {delay:.3g} s" if delay else "now"

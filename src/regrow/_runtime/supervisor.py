@@ -28,6 +28,7 @@ from .life import Life
 from .place import TOLD_TO_STOP, Place, SupervisorPlace
 from .starting import start_actor, start_service
 from .telling import tell_ending, tell_restart
+from .user import uncancelled
 from .waits import break_circle
 from .wiring import place_for, remove_child, why_closed
 
@@ -108,7 +109,7 @@ class SupervisorLife(Life):
     # ---------------------------------------------------------------------- its task
 
     @enable_ki_protection
-    async def live(self) -> None:
+    async def live(self) -> None:  # noqa: ASYNC910 - a task, no one awaits it
         """Be the supervisor's task."""
         self.task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
         place = self.supervisor_place
@@ -121,14 +122,23 @@ class SupervisorLife(Life):
         for asked in place.asked.values():
             if asked.request is not None:
                 self.inbox.put(steps.Ask(asked.ticket, asked.request))
+        broken: BaseException | None = None
         try:
-            async with trio.open_nursery() as nursery:
+            async with trio.open_nursery(strict_exception_groups=True) as nursery:
                 self._nursery = nursery
                 await self._serve()
+        except BaseExceptionGroup as group:  # noqa: ASYNC103 - it crashes of it
+            broken = uncancelled(group)  # as trio puts it where a child leaves one open
+            if len(group.exceptions) == 1 and broken is not None:
+                broken = group.exceptions[0]
         finally:
             del host.supervisors[id(self)]
         finished = self._finished
-        if finished is None:  # its nursery was cancelled, which only a child can reach
+        if broken is not None and (finished is None or finished.error is None):
+            if place.parent is None:
+                host.on_failure()
+            self.end(broken, cut=True)
+        elif finished is None:  # its nursery was cancelled: only a child can reach it
             self.end(None, cut=True)
         else:
             cut = finished.outcome is steps.Outcome.STOPPED
