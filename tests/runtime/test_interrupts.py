@@ -311,6 +311,72 @@ async def test_ctrl_c_in_the_text_of_a_handler_is_that_childs_exception() -> Non
     ]
 
 
+class Watchful(Actor):
+    """Notes where a Ctrl-C would not get through to what users write."""
+
+    def __init__(self, deaf: dict[str, bool]) -> None:
+        self.deaf = deaf
+        self.note("constructor")
+
+    def note(self, where: str) -> None:
+        self.deaf[where] = trio.lowlevel.currently_ki_protected()
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncGenerator[None]:
+        self.note("first half")
+        try:
+            yield
+        finally:
+            with regrow.grace():
+                self.note("second half")
+
+    def __redact__(self, name: str, value: object) -> object:
+        self.note(f"redacting {name}")
+        return value
+
+    def __repr__(self) -> str:
+        self.note("repr")
+        return "itself"
+
+    async def check_health(self) -> None:
+        self.note("health check")
+
+    async def work(self) -> None:
+        self.note("handler")
+
+    def boom(self, of: object) -> None:
+        raise Boom
+
+
+@virtual
+async def test_ctrl_c_gets_through_to_whatever_users_write() -> None:
+    deaf: dict[str, bool] = {}
+    heartbeat = regrow.Heartbeat(every=1, timeout=1)
+    watchful = child(Watchful, deaf, heartbeat=heartbeat)
+
+    def observe(_: Event) -> None:
+        deaf["observer"] = trio.lowlevel.currently_ki_protected()
+
+    async with open_tree(supervisor("root", watchful), observers=[observe]) as tree:
+        await tree[watchful].call(Watchful.work)
+        await trio.sleep(1)
+        with pytest.raises(ActorCrashedError):
+            await tree[watchful].call(Watchful.boom, Watchful(deaf))
+    assert deaf == dict.fromkeys(
+        [
+            "constructor",
+            "first half",
+            "observer",
+            "handler",
+            "health check",
+            "redacting of",
+            "repr",
+            "second half",
+        ],
+        False,
+    )
+
+
 @virtual
 async def test_ctrl_c_while_the_block_waits() -> None:
     story = Story()

@@ -14,7 +14,7 @@ from .life import Life
 from .messages import SETTLED, Deferred, Request
 from .redact import shown_message
 from .signals import Shutdown
-from .user import never_began, only
+from .user import call_user, never_began, only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +124,7 @@ class AnsweringLife(Life):
     def _breaks_on(self, request: Request) -> None:
         """Note what it crashes on; to show that calls what users wrote."""
         try:
-            self.broke_on: str = shown_message(self.actor, request)
+            self.broke_on: str = call_user(shown_message, (self.actor, request), {})
         except BaseException as error:  # noqa: ASYNC103, BLE001 - the tree raises it
             self.broke_on = f"{request.name}(…)"
             self.place.host.fail(error)
