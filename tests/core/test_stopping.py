@@ -72,15 +72,35 @@ def test_children_that_crash_meanwhile_are_not_restarted() -> None:
     assert driver.end("b", ExitReason.CRASHED) == [ENDED]
 
 
+def test_the_place_of_one_that_ends_meanwhile_closes_at_once() -> None:
+    driver = Driver(sup("a", spec("b", "transient"), "c"))
+    driver.ask(steps.StartNewChild(spec("n")))
+    driver.slow.add("n")
+    driver.stop()
+
+    assert driver.crash("a") == ["close a"]
+    assert driver.leave("b") == ["close b"]
+    assert driver.end("n") == ["remove n", "stop c for good", ENDED]
+
+
+def test_one_that_ends_meanwhile_may_come_back_with_the_next_life() -> None:
+    driver = Driver(sup("a", "b", "c"), root=False)
+    driver.slow.add("c")
+    driver.stop(final=False)
+
+    assert driver.crash("b") == []
+    assert driver.stop() == ["close b"]
+    assert driver.end("c") == ["close c", "stop a for good", ENDED]
+
+
 def test_children_found_dead_need_no_stop() -> None:
     driver = Driver(sup("a", "b", "c"))
     driver.slow.add("c")
     driver.send(driver.asks(steps.TerminateChild("c")))
     driver.crash("b")  # it stands in line
 
-    driver.stop()
-
-    assert driver.end("c") == ["close b", "stop a for good", "reply 1", ENDED]
+    assert driver.stop() == ["ending: stopped", "close b"]
+    assert driver.end("c") == ["stop a for good", "reply 1", ENDED]
 
 
 def test_places_of_declared_children_outlive_a_restart_and_those_of_others_do_not() -> (

@@ -1,5 +1,6 @@
 """Places: when messages wait and when they are refused (promise 4)."""
 
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -9,8 +10,10 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+import regrow
 from regrow import (
     Actor,
+    ActorCrashedError,
     ActorStoppedError,
     Backoff,
     CallError,
@@ -405,6 +408,35 @@ async def test_what_is_not_running_closes_as_soon_as_the_tree_stops() -> None:
             refusal(0, TREE, NOTHING).replace("root/echo", "root/inner/echo")
         ]
         assert trio.current_time() == 5
+
+
+@virtual
+async def test_what_ends_while_the_tree_stops_closes_at_once() -> None:
+    """A service that cleans up would wait for it as long as it is waited for itself."""
+    story = Story()
+    a = child(Child, story, name="a")
+
+    async def flushing(a: Ref[Child]) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with regrow.grace():
+                with pytest.raises(ActorCrashedError):
+                    await a.call(Child.boom)
+                with pytest.raises(ActorStoppedError, match="its tree is stopping"):
+                    await a.call(Child.ping)
+
+    sub = supervisor("sub", a, child(flushing, a.ref, shutdown=math.inf))
+    async with open_tree(supervisor("root", sub), observers=[story]):
+        story.forget()
+    assert story.lines == [
+        "root/sub/a cleans up",
+        "root/sub/a is clean",
+        "root/sub/a 1 crashed: Boom",
+        "root/sub/flushing 1 shutdown when told",
+        "root/sub 1 shutdown when told",
+        "root 1 shutdown when told",
+    ]
 
 
 @virtual

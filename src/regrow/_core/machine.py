@@ -132,6 +132,8 @@ class SupervisorMachine(Requests):
         if child.status is STOPPING:
             self._settle(child)
             self._reported()
+        elif self._ending is not None:  # whatever it was, nothing follows (S40)
+            self._settle(child)
         else:
             self._line.append(Ended(child, event.run, event.exit))
 

@@ -38,6 +38,10 @@ class Shutdown(Workbench):
                 work.ticket = previous.ticket  # a terminate goes on (D6)
         for child in self._children.values():
             self._unschedule(child)
+            if child.exit is not None:  # found dead, and it is not restarted (S40)
+                child.status = DOWN
+                child.run = 0
+                child.exit = None
         self._leave_idle(work, final=final)
         work.stops.extend(self._running(self._children.values()))
         self._advance()

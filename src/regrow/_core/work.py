@@ -144,6 +144,8 @@ class Workbench(ABC):
         every = len(work.stops) if self.spec.forgets else 1
         for _ in range(every):
             child = work.stops.popleft()
+            if child.status is not RUNNING:  # it has ended since the shutdown began
+                continue
             if (
                 child.exit is not None
             ):  # found dead: neither counted nor restarted (S37)
