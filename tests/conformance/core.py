@@ -113,9 +113,15 @@ class _Life:
 
 @frozen
 class _Ticket:
-    """Stands for an answer that is still to come."""
+    """Stands for an answer that is still to come.
+
+    Attributes:
+        number: Tells it from others.
+        dynamic: Whether a dynamic supervisor was asked: it may end before all is quiet.
+    """
 
     number: int
+    dynamic: bool
 
 
 class _World:
@@ -315,7 +321,7 @@ class _World:
                 request = core.CountChildren()
             case _:
                 assert_never(call)
-        ticket = _Ticket(next(self._tickets))
+        ticket = _Ticket(next(self._tickets), life.dynamic)
         self._queue.append((life, core.Ask(ticket.number, request)))
         return ticket
 
@@ -338,17 +344,15 @@ class _World:
             msg = f"no answer to {call}"
             raise _UnforeseenError(msg)
         answer = self._answers.pop(asked.number)
-        life = self._supervisor(call.sup)
-        dynamic = life is not None and life.dynamic
         match answer:
             case ChildNotFoundError() if isinstance(call, TerminateInstance):
                 return OK
             case core.ChildUp(ignored=ignored):
                 return {"ok": True, "ignored": True} if ignored else OK
             case core.ChildCounts():
-                return counts(answer, dynamic=dynamic)
+                return counts(answer, dynamic=asked.dynamic)
             case tuple():
-                return which(answer, dynamic=dynamic)
+                return which(answer, dynamic=asked.dynamic)
             case BaseException():
                 return error_result(answer)
             case None:

@@ -164,6 +164,74 @@ def _raw(name: str) -> dict[str, Json]:
     raise LookupError(name)
 
 
+def _event(event: str, *path: str, n: int = 1, **more: Json) -> Json:
+    return {"event": event, "path": list(path), "n": n, **more}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_an_answer_says_stays_when_its_supervisor_gives_up_in_the_same_step(
+    mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree: Json = {
+        "type": "supervisor",
+        "strategy": "simple_one_for_one",
+        "intensity": 1,
+        "children": [{"id": "tmpl", "type": "worker"}],
+    }
+    steps: list[Json] = [
+        {"op": "start_tree"},
+        {
+            "op": "start_child",
+            "sup": [],
+            "instance": {"key": "i", "init": ["ok", "error"]},
+        },
+        {
+            "op": "crash",
+            "path": ["i"],
+            "hold": ["i"],
+            "calls": [
+                {"op": "which_children", "sup": []},
+                {"op": "count_children", "sup": []},
+            ],
+        },
+    ]
+    up: dict[str, Json] = {"result": {"ok": True}, "top": "running"}
+    row: Json = {"id": None, "status": "restarting", "type": "worker"}
+    counts: Json = {"specs": 1, "active": 0, "supervisors": 0, "workers": 1}
+    trace: list[Json] = [  # as OTP 25 has it
+        {**up, "events": [_event("started")], "tree": []},
+        {
+            **up,
+            "events": [_event("started", "i")],
+            "tree": [{"id": "i", "status": "running", "n": 1}],
+        },
+        {
+            "events": [
+                _event("crashed", "i"),
+                _event("start_failed", "i", n=2),
+                _event("escalated"),
+                _event("exited", reason="shutdown"),
+            ],
+            "result": {
+                "ok": True,
+                "results": [
+                    {"ok": True, "children": [row]},
+                    {"ok": True, "counts": counts},
+                ],
+            },
+            "top": "exited:shutdown",
+            "tree": None,
+        },
+    ]
+    scenario: Json = {"id": "x", "tree": tree, "steps": steps, "trace": trace}
+    file = _write(tmp_path / "one.jsonl", [scenario])
+
+    code = main(["--against", mode, str(file)])
+
+    assert capsys.readouterr().out == "0 departed\n1 passed, 0 failed\n"
+    assert code == 0
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_command_run_as_a_file_passes_all_scenarios(mode: str) -> None:
     command = [sys.executable, str(HERE / "replay.py"), "--against", mode, str(FILE)]
