@@ -63,7 +63,7 @@ def demo() -> tuple[Page, str, float]:
         busy = False
         while not busy:
             await trio.sleep(0.1)
-            page = rows.page(Query(limit=HEIGHT - CHROME))
+            page = await rows.latest_page(Query(limit=HEIGHT - CHROME))
             busy = page.restarts > ENOUGH and any(row.waiting for row in page.rows)
             account = progress.account
             if account is not None:

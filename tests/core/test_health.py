@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 
 import pytest
 from attrs import evolve
 
 from regrow import Health, HealthReason, PlaceSnapshot
-from regrow._core.health import judge, together
+from regrow._core.health import Reasons, judge
 from regrow._core.snapshot import PlaceStatus
 
 WORKER = PlaceSnapshot("app/x", "x", "actor", "running", 1, 0, 0, 10, uptime=3.0)
@@ -140,6 +141,13 @@ def test_a_root_that_ends(status: PlaceStatus, text: str) -> None:
     place = evolve(SUPERVISOR, status=status)
     assert found(place, root=True) == [("failing", text)]
     assert found(place) == []
+
+
+def together(reasons: Iterable[HealthReason]) -> Health:
+    found = Reasons()
+    for reason in reasons:
+        found.add(reason)
+    return found.health()
 
 
 def test_a_tree_is_as_well_as_its_worst_place() -> None:

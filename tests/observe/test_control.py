@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,11 +24,13 @@ from regrow import (
     dynamic,
     supervisor,
 )
+from regrow._runtime.walk import LONGEST
 from regrow.observe import _connection, _control
 from regrow.observe._client import ControlClient, RequestRefusedError
 from regrow.observe._followed import Following
 from regrow.observe._meter import BESIDE, Meter
 from regrow.observe._rows import Query, Rows
+from regrow.observe._slices import Turns
 from tests.runtime.trees import Boom, open_tree, virtual
 
 
@@ -136,7 +139,7 @@ async def test_pages_and_details_are_as_in_the_program(tmp_path: Path) -> None:
         ]
         for query in queries:
             found = await client.page(query)
-            assert found == Rows(tree).page(query)
+            assert found == await Rows(tree).latest_page(query)
         for path in ("shop", "shop/back/a", "shop/back/b"):
             details = await client.details(path)
             assert details == Rows(tree).details(path)
@@ -589,6 +592,64 @@ async def test_an_answer_about_too_many_places_is_refused(
 
 
 @virtual
+async def test_others_run_while_all_places_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("regrow.observe._slices.SLICE", 0.0)
+    looks = 0
+
+    async def others() -> None:
+        nonlocal looks
+        while True:
+            await trio.lowlevel.checkpoint()
+            looks += 1
+
+    async with opened(tmp_path) as (tree, client):
+        for number in range(2000):
+            await tree.supervisor("shop/pool").start_child(
+                child(idle, name=f"{number}")
+            )
+        for ask in (
+            client.health,
+            partial(client.page, Query()),
+            partial(client.page, Query(sort="uptime")),
+        ):
+            await trio.sleep(1000)  # until there may be a look at once
+            looks = 0
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(others)
+                await ask()
+                nursery.cancel_scope.cancel()
+            assert looks > 2000 / LONGEST
+
+
+@virtual
+async def test_pages_come_at_once_while_a_new_look_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Rows.look
+    goes_on = trio.Event()
+
+    async def slow(self: Rows, turns: Turns) -> None:
+        if self._survey is not None:
+            await goes_on.wait()
+        await look(self, turns)
+
+    monkeypatch.setattr(Rows, "look", slow)
+    async with opened(tmp_path) as (tree, client):
+        assert (await client.page(Query())).places == 7
+        pool = tree.supervisor("shop/pool")
+        await pool.start_child(child(idle, name="x"))
+        await trio.sleep(100)
+        for _ in range(3):
+            page = await client.page(Query())
+            assert (page.places, page.rows[-2].path) == (7, "shop/pool/x")
+        goes_on.set()
+        await wait_all_tasks_blocked()
+        assert (await client.page(Query())).places == 8
+
+
+@virtual
 async def test_a_failure_in_serving_ends_one_connection_and_is_logged(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -601,7 +662,7 @@ async def test_a_failure_in_serving_ends_one_connection_and_is_logged(
 
         monkeypatch.setattr("regrow.observe._answers.Answers.look", fails)
         async with raw(tmp_path) as client:
-            found = await client.ask(op="health")
+            found = await client.ask(op="tree")
             assert found["error"]["code"] == "internal"
             assert await client.line() is None
         assert [r.getMessage() for r in caplog.records] == [
@@ -640,7 +701,7 @@ async def test_what_stops_a_program_comes_out_of_the_tree(
     with pytest.raises(KeyboardInterrupt):
         async with opened(tmp_path) as (tree, client):
             with pytest.raises(ControlSocketError):
-                await client.health()
+                await client.snapshot()
             await tree.wait_stopped()
 
 

@@ -21,7 +21,7 @@ from regrow import (
     dynamic,
     supervisor,
 )
-from regrow._core.health import judge, together
+from regrow._core.health import Reasons, judge
 
 from .trees import Child, Story, open_tree, service, virtual
 
@@ -38,7 +38,10 @@ def by_the_picture(tree: Tree) -> Health:
         for below in place.children:
             yield from reasons(below, root=False, below_running=running)
 
-    return together(reasons(tree.snapshot(), root=True, below_running=True))
+    found = Reasons()
+    for reason in reasons(tree.snapshot(), root=True, below_running=True):
+        found.add(reason)
+    return found.health()
 
 
 def told(tree: Tree) -> list[str]:

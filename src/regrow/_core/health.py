@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Literal
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from .snapshot import PlaceSnapshot
 
-__all__ = ["LATE", "NEARLY_FULL", "Health", "HealthReason", "judge", "together"]
+__all__ = ["LATE", "NEARLY_FULL", "Health", "HealthReason", "Reasons", "judge"]
 
 HealthStatus = Literal["ok", "degraded", "failing"]
 
@@ -68,16 +68,28 @@ class Health:
         return {"status": self.status, "reasons": reasons, "more": self.more}
 
 
-def together(reasons: Iterable[HealthReason]) -> Health:
-    """Give the health of a tree in which *reasons* were found, in its order."""
-    found = [*reasons]
-    failing = [reason for reason in found if reason.status == "failing"]
-    degraded = [reason for reason in found if reason.status == "degraded"]
-    status: HealthStatus = "ok"
-    if found:
-        status = "failing" if failing else "degraded"
-    shown = (*failing, *degraded)[:MOST]
-    return Health(status, shown, len(found) - len(shown))
+class Reasons:
+    """What is found wrong in a tree, put together place by place."""
+
+    def __init__(self) -> None:
+        self._failing: list[HealthReason] = []
+        self._degraded: list[HealthReason] = []
+        self._count = 0
+
+    def add(self, reason: HealthReason) -> None:
+        """Count *reason*; it comes in the order of the tree."""
+        self._count += 1
+        found = self._failing if reason.status == "failing" else self._degraded
+        if len(found) < MOST:
+            found.append(reason)
+
+    def health(self) -> Health:
+        """Give the health of a tree of which that is all."""
+        status: HealthStatus = "ok"
+        if self._count:
+            status = "failing" if self._failing else "degraded"
+        shown = (*self._failing, *self._degraded)[:MOST]
+        return Health(status, shown, self._count - len(shown))
 
 
 def judge(

@@ -1,4 +1,4 @@
-"""Pictures of a running tree: its places, its health, and where its tasks wait."""
+"""Pictures of a running tree: its places, and where its tasks wait."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 
 import trio
 
-from regrow._core.health import NEARLY_FULL, Health, HealthReason, judge, together
 from regrow._core.snapshot import (
     FailureSnapshot,
     PlaceKind,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = [
     "FailureSnapshot",
     "PlaceSnapshot",
-    "health_of",
     "picture",
     "shallow",
     "stacks_of",
@@ -154,50 +152,6 @@ def _missing(place: Place) -> bool:
         return True
     number, end = place.last
     return number != place.incarnation or not end.reason.clean
-
-
-# ------------------------------------------------------------------------------- health
-
-
-def health_of(root: Place) -> Health:
-    """Judge the tree below *root*; of a place that is plainly well no picture is made."""
-    now = trio.current_time()
-    return together(_reasons(root, now, root=True, below_running=True))
-
-
-def _reasons(
-    place: Place, now: float, *, root: bool, below_running: bool
-) -> Iterator[HealthReason]:
-    running = below_running
-    if not _supervises_well(place, now):
-        seen = _picture(place, now, deep=False)
-        yield from judge(seen, root=root, below_running=below_running, now=now)
-        running = below_running and seen.status == "running"
-    if isinstance(place, SupervisorPlace):
-        for child in place.children.values():
-            if not _plainly_well(child):
-                yield from _reasons(child, now, root=False, below_running=running)
-
-
-def _plainly_well(place: Place) -> bool:
-    """Whether `judge` would find nothing, as far as a glance tells."""
-    life = place.life
-    if life is None or life.ends or not life.up or place.spec.backoff is not None:
-        return False
-    if isinstance(place, ActorPlace):
-        box = place.box
-        return box.count < box.rules.capacity * NEARLY_FULL or not box.count
-    return not isinstance(place, SupervisorPlace)
-
-
-def _supervises_well(place: Place, now: float) -> bool:
-    """Whether `judge` would find nothing of a supervisor itself, told without a picture."""
-    life = place.life
-    if life is None or life.ends or not life.up or place.spec.backoff is not None:
-        return False
-    if not isinstance(place, SupervisorPlace) or place.supervisor_life is None:
-        return False
-    return not place.supervisor_life.machine.used(now)
 
 
 # ------------------------------------------------------------------------------- stacks

@@ -12,11 +12,12 @@ from regrow._core.specs import ChildSpec
 from regrow.errors import NotRunningError, PlaceNotFoundError
 
 from .actor_place import ActorPlace
+from .health import health_of
 from .place import SupervisorPlace
 from .redact import state_of
 from .ref import Ref, ServiceRef
 from .requests import Asked, SupervisorRef, ref_to
-from .snapshot import health_of, picture, stacks_of
+from .snapshot import picture, stacks_of
 from .stream import EventStream
 
 if TYPE_CHECKING:
@@ -137,6 +138,9 @@ class Tree:
     def snapshot(self, path: str | None = None) -> PlaceSnapshot:
         """Give a frozen picture of the tree as it is now; it costs O(places).
 
+        It is of one moment, so nothing else runs while it is taken: about 0.1 s for
+        100,000 places.
+
         Args:
             path: Of the place that is pictured, with all below it; the root unless given.
 
@@ -148,7 +152,9 @@ class Tree:
     def health(self) -> Health:
         """Judge whether the tree is well now, with reasons; it costs O(places).
 
-        See `Health` for what is `ok`, `degraded` and `failing`.
+        See `Health` for what is `ok`, `degraded` and `failing`. It is of one moment, so
+        nothing else runs meanwhile: about 30 ms for 100,000 places. The control socket and
+        `regrow.observe.web` look at a large tree bit by bit.
         """
         return health_of(self._running.root)
 

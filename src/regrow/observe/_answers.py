@@ -14,6 +14,7 @@ import trio
 from regrow._core.specs import SupervisorSpec
 from regrow._runtime.actor import Actor
 from regrow._runtime.actor_place import ActorPlace
+from regrow._runtime.health import check_up
 from regrow._runtime.place import Place, SupervisorPlace
 from regrow._runtime.requests import SupervisorRef
 from regrow._runtime.tree import running_of
@@ -29,8 +30,9 @@ from regrow.errors import (
 
 from ._lines import LARGEST
 from ._protocol import Code, Op, Refusal, Request
-from ._rows import Page, Rows, row_of
+from ._rows import Rows, row_of
 from ._rows_json import details_json, row_json
+from ._slices import in_slices
 from ._wire import timed_json
 
 if TYPE_CHECKING:
@@ -38,14 +40,14 @@ if TYPE_CHECKING:
     from regrow._runtime.ref import Ref
     from regrow._runtime.tree import Tree
 
+    from ._slices import Turns
+
 __all__ = ["LOOKS", "STEERS", "Answers", "RefusedError", "refusal"]
 
 MOST_PLACES: Final = 1000  # in one picture
 MOST_STACKS: Final = 500  # places whose stacks are given at once
 
-LOOKS: Final = frozenset(
-    {Op.TREE, Op.DETAILS, Op.HISTORY, Op.HEALTH, Op.STACKS, Op.STATE}
-)
+LOOKS: Final = frozenset({Op.TREE, Op.DETAILS, Op.HISTORY, Op.STACKS, Op.STATE})
 """What is answered at once."""
 STEERS: Final = frozenset(
     {Op.RESTART, Op.TERMINATE, Op.START, Op.SUSPEND, Op.RESUME},
@@ -67,11 +69,14 @@ class Answers:
     Args:
         tree: The tree.
         rows: Its rows, which all its views share.
+
+    Attributes:
+        rows: As given.
     """
 
     def __init__(self, tree: Tree, rows: Rows) -> None:
         self._tree = tree
-        self._rows = rows
+        self.rows: Rows = rows
         self._root = running_of(tree).root
 
     # ------------------------------------------------------------------- looking at it
@@ -89,11 +94,9 @@ class Answers:
                 self._bounded(path, MOST_PLACES)
                 return self._tree.snapshot(path).as_json()
             case Op.DETAILS:
-                return details_json(self._rows.details(path))
+                return details_json(self.rows.details(path))
             case Op.HISTORY:
                 return self._history(request)
-            case Op.HEALTH:
-                return self._tree.health().as_json()
             case Op.STACKS:
                 self._bounded(path, MOST_STACKS)
                 return {
@@ -106,13 +109,10 @@ class Answers:
             case _:  # pragma: no cover - LOOKS has no other
                 raise AssertionError(request.op)
 
-    def page(self, request: Request) -> Page:
-        """Give the rows that *request* asks for; they may be pending."""
-        return self._rows.page(request.query)
-
-    def due(self) -> float:
-        """Give the seconds until pending rows can be found."""
-        return self._rows.due()
+    async def health(self, turns: Turns) -> object:
+        """Judge the tree, in slices."""
+        health, _ = await in_slices(check_up(self._root), turns)
+        return health.as_json()
 
     def event(self, event: Event) -> dict[str, object]:
         """Give what is told of *event*."""

@@ -110,7 +110,10 @@ class Connection:
         if isinstance(found, bytes):
             await self.send(found)
         elif found is not None and found.op is Op.ROWS:
-            await self._page(found)
+            await self._page(found, nursery)
+        elif found is not None and found.op is Op.HEALTH:
+            health = await self._server.answers.health(meter)
+            await self.send(answer(found, health))
         elif found is not None:
             await self._stop(found)
 
@@ -124,7 +127,7 @@ class Connection:
         try:
             if request.op in LOOKS:
                 return answer(request, self._server.answers.look(request))
-            if request.op in {Op.ROWS, Op.STOP}:
+            if request.op in {Op.ROWS, Op.HEALTH, Op.STOP}:
                 return request
             if request.op is Op.CANCEL:
                 self._cancel(request)
@@ -169,23 +172,32 @@ class Connection:
         self._less = trio.Event()
         self._server.less_to_do()
 
-    async def _page(self, request: Request) -> None:
+    async def _page(self, request: Request, nursery: trio.Nursery) -> None:
         """Send the rows asked for; while they cannot be found yet, wait."""
         meter = self._server.meter
-        answers = self._server.answers
+        rows = self._server.answers.rows
         for _ in range(MOST_WAITS):
             begun_at = await meter.turn()
             try:
-                page = answers.page(request)
+                page = rows.page(request.query)
                 line = answer(request, page_json(page))
             finally:
                 meter.spent(begun_at)
             if not page.pending:
                 await self.send(line)
+                if not (rows.due() or rows.looking):
+                    # These did not wait for it: those that come will be by it.
+                    nursery.start_soon(self._look)
                 return
-            await trio.sleep(answers.due())
+            await trio.sleep(rows.due())
+            await rows.look(meter)
         text = "too many filters and sorts are asked for at once"
         await self.send(refused(Refusal(request.id, Code.BUSY, text)))
+
+    @enable_ki_protection
+    async def _look(self) -> None:
+        """Look at all places, beside what else is answered."""
+        await self._server.answers.rows.look(self._server.meter)
 
     async def _stop(self, request: Request) -> None:
         """Stop the tree, once that is answered."""

@@ -60,9 +60,8 @@ class RowsSource:
         self._rows = rows
 
     async def page(self, query: Query, /) -> Page:
-        """Give the rows of *query*."""
-        await trio.lowlevel.checkpoint()
-        return self._rows.page(query)
+        """Give the rows of *query*; now and then that takes a look at all places."""
+        return await self._rows.latest_page(query)
 
     async def details(self, path: str, /) -> Details:
         """Give what is known of the place at *path*."""

@@ -2,8 +2,8 @@
 
 A frame of a view has some fifty rows, a tree may have 100,000 places. In the order of the
 tree the rows are found by walking past what is not shown; only how much there is to walk
-past, the totals, a filter and a sort need a look at all places. That is a `Survey`: it is
-kept until a new one costs less than a twentieth of the program's time.
+past, the totals, a filter and a sort need a look at all places. That is a `Survey`: it is made
+in slices, and kept until a new one costs less than a twentieth of the program's time.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from itertools import islice
 from typing import TYPE_CHECKING
 
+import trio
 from attrs import frozen
 
 from regrow._runtime.place import Place, SupervisorPlace
@@ -21,7 +22,8 @@ from regrow._runtime.stuck import frames_of, stack_of
 from regrow._runtime.tree import running_of
 from regrow.errors import PlaceNotFoundError
 
-from ._survey import Order, Sort, Survey
+from ._slices import FREELY, in_slices
+from ._survey import Order, Sort, Survey, survey
 from ._wire import timed_json
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from regrow._core.health import HealthStatus
     from regrow._core.snapshot import PlaceKind, PlaceStatus
     from regrow._runtime.tree import Tree
+
+    from ._slices import Turns
 
 __all__ = ["Details", "Page", "Query", "Row", "Rows"]
 
@@ -108,7 +112,10 @@ class Row:
 class Page:
     """The rows that were asked for, as they are now, and what there is in all.
 
-    What is not a row may be older: it comes from the latest look at all places.
+    What is not a row may be older: it comes from the latest look at all places. A look
+    takes a while, in which the tree goes on, so it has seen each place at another moment.
+    Where that makes a difference a row may be left out, and be there the next time; no
+    row is there twice.
 
     Attributes:
         rows: The rows.
@@ -118,8 +125,8 @@ class Page:
         places: How many places the tree has.
         restarts: How many restarts they had in all.
         health: `ok`, `degraded` or `failing`.
-        pending: Whether a filter or a sort is so new that its rows are still to be found:
-            there are none yet. `Rows.due` tells when to ask again.
+        pending: Whether a filter or a sort is so new that its rows are still to be found,
+            or nothing was looked at before: there are none yet, until after a `Rows.look`.
     """
 
     rows: tuple[Row, ...]
@@ -165,18 +172,57 @@ class Rows:
         self._clock: Callable[[], float] = clock or time.perf_counter
         self._now: Callable[[], float] = clock or self._root.host.now
         self._survey: Survey | None = None
-        self._health: HealthStatus = "ok"
         self._free_at = -math.inf
+        self._looked: trio.Event | None = None
         self._asked: dict[Order, None] = {}
 
     def due(self) -> float:
-        """Give the seconds until a call of `page` may look at all places again."""
+        """Give the seconds until there may be a new look at all places."""
         if self._survey is None:
             return 0.0
         return max(0.0, self._free_at - self._now())
 
+    @property
+    def looking(self) -> bool:
+        """Whether there is such a look now."""
+        return self._looked is not None
+
+    async def look(self, turns: Turns = FREELY) -> None:
+        """Look at all places, also if that is not due, in slices.
+
+        If there is such a look already, that is waited for; one that was cancelled has found
+        nothing, and there is another then.
+
+        Args:
+            turns: When there may be a slice.
+        """
+        await trio.lowlevel.checkpoint()
+        while self._looked is not None:
+            before = self._survey
+            await self._looked.wait()
+            if self._survey is not before:
+                return
+        looked = self._looked = trio.Event()
+        asked, self._asked = self._asked, {}
+        try:
+            found = survey(self._root, asked)
+            self._survey, seconds = await in_slices(found, turns, self._clock)
+            self._free_at = self._now() + REST * seconds
+        finally:
+            self._looked = None
+            looked.set()
+
+    async def latest_page(self, query: Query) -> Page:
+        """Give the rows of *query*, after a new look where that is due."""
+        page = self.page(query)
+        if self.due():
+            await trio.lowlevel.checkpoint()
+            return page
+        await self.look()
+        return self.page(query)
+
     def page(self, query: Query) -> Page:
-        """Give the rows of *query*; it costs O(limit), now and then O(places)."""
+        """Give the rows of *query* by the latest look; it costs O(limit)."""
         in_tree_order = query.sort == "tree" and not query.filter
         order = (query.filter, query.sort)
         if not in_tree_order:
@@ -184,38 +230,27 @@ class Rows:
             self._asked[order] = None  # the last, now
             if len(self._asked) > ORDERS:
                 del self._asked[next(iter(self._asked))]
-        survey = self._latest()
-        pending = False
-        if in_tree_order:
-            walk = _Walk(query, survey)
+        rows: list[Row] = []
+        total = 0
+        pending = True
+        seen = self._survey
+        if seen is not None and in_tree_order:
+            walk = _Walk(query, seen)
             walk.enter(self._root, 0)
-            rows, total = walk.rows, walk.total(self._root)
-        else:
-            paths = survey.orders.get(order)
-            pending = paths is None
-            rows, total = self._at(paths or [], query), len(paths or ())
+            rows, total, pending = walk.rows, walk.total(self._root), False
+        elif seen is not None and order in seen.orders:
+            paths = seen.orders[order]
+            rows, total, pending = self._at(paths, query), len(paths), False
         return Page(
             rows=tuple(rows),
             total=total,
             offset=query.offset,
             at=self._root.host.now(),
-            places=survey.places,
-            restarts=survey.restarts,
-            health=self._health,
+            places=0 if seen is None else seen.places,
+            restarts=0 if seen is None else seen.restarts,
+            health="ok" if seen is None else seen.health,
             pending=pending,
         )
-
-    def _latest(self) -> Survey:
-        """Give the survey; a new one if there may be one."""
-        survey = self._survey
-        if survey is not None and self._now() < self._free_at:
-            return survey
-        begun_at = self._clock()
-        survey = self._survey = Survey(self._root, self._asked)
-        self._asked = {}
-        self._health = self._tree.health().status
-        self._free_at = self._now() + REST * (self._clock() - begun_at)
-        return survey
 
     def _at(self, paths: list[str], query: Query) -> list[Row]:
         found = [
@@ -264,9 +299,7 @@ class _Walk:
 
     def total(self, place: Place) -> int:
         """Give how many rows *place* and what is below it have."""
-        if place.path in self._folded or not isinstance(place, SupervisorPlace):
-            return 1
-        size = self._survey.sizes.get(place.path, 1)
+        size = self._survey.sizes.get(place.path, 1)  # 1 also where it is no supervisor
         return size - self._hidden.get(place.path, 0)
 
     def enter(self, place: Place, depth: int) -> None:
@@ -293,13 +326,15 @@ class _Walk:
         return self._past(children)
 
     def _past(self, children: Iterable[Place]) -> Iterable[Place]:
-        for child in children:
-            if self._skip:
-                size = self.total(child)
-                if size <= self._skip:
-                    self._skip -= size
-                    continue
-            yield child
+        sizes, hidden = self._survey.sizes, self._hidden
+        for child in children:  # there may be tens of thousands
+            size = sizes.get(child.path, 1)
+            if hidden:
+                size -= hidden.get(child.path, 0)
+            if size <= self._skip:
+                self._skip -= size
+            else:
+                yield child
 
 
 def row_of(place: Place, depth: int, folded: frozenset[str]) -> Row:

@@ -63,7 +63,8 @@ class TreeApp(Starlette):
 
     Attributes:
         collector: What `/metrics` tells, as a collector of prometheus_client, to be
-            registered elsewhere; it has to be asked in the thread of the tree's run.
+            registered elsewhere; it has to be asked in the thread of the tree's run, and
+            looks at the whole tree at a stretch, which `/metrics` does not.
     """
 
     def __init__(
@@ -80,9 +81,9 @@ class TreeApp(Starlette):
         if self._latency is not None:
             follow(running.host, self._latency)
         self.collector: TreeCollector = TreeCollector(
-            tree, running, self._feed, self._latency, metrics
+            running, self._feed, self._latency, metrics
         )
-        health = Health(tree, running)
+        health = Health(running)
         rows = Rows(tree)
         places = Places(tree, running, rows, steers=token is not None)
         routes: list[BaseRoute] = [

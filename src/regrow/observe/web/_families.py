@@ -27,7 +27,7 @@ STATES = ("ok", "degraded", "failing")
 
 
 def families(
-    measured: Measured, feed: Feed, health: str, latency: Latency | None
+    measured: Measured, feed: Feed, latency: Latency | None
 ) -> Iterator[Metric]:
     """Give the families, of the whole tree first."""
     yield _gauge(
@@ -37,7 +37,7 @@ def families(
         "regrow_health",
         "1 for what the tree's health is, 0 for what it is not.",
         "status",
-        {state: int(state == health) for state in STATES},
+        {state: int(state == measured.health) for state in STATES},
     )
     yield _gauge(
         "regrow_messages_waiting",

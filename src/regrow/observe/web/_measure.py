@@ -6,27 +6,27 @@ bounded: those that were restarted most, then those with the fullest mailboxes.
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from heapq import heappush, heapreplace
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from regrow._core.options import whole
 from regrow._runtime.actor_place import ActorPlace
-from regrow._runtime.place import SupervisorPlace
+from regrow._runtime.health import Checkup
 from regrow._runtime.snapshot import shallow
+from regrow._runtime.walk import runs
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from regrow._core.health import HealthStatus
     from regrow._runtime.place import Place
     from regrow._runtime.running import Running
     from regrow._runtime.snapshot import PlaceSnapshot
 
 __all__ = ["Measured", "Metrics", "measure"]
-
-TURN: Final = 200  # places looked at before others run
 
 
 @frozen
@@ -66,12 +66,14 @@ class Measured:
         omitted: How many get none.
         statuses: How many places there are in each status.
         waiting: How many messages wait in all mailboxes.
+        health: How well the tree is.
     """
 
     places: tuple[tuple[Place, PlaceSnapshot], ...]
     omitted: int
     statuses: dict[str, int]
     waiting: int
+    health: HealthStatus
 
 
 def measure(running: Running, metrics: Metrics) -> Generator[None, None, Measured]:
@@ -79,31 +81,38 @@ def measure(running: Running, metrics: Metrics) -> Generator[None, None, Measure
     statuses: Counter[str] = Counter()
     shown: list[tuple[tuple[int, int, int], Place]] = []
     waiting = looked = 0
-    ahead: list[Place] = [running.root]
-    while ahead:
-        place = ahead.pop()
-        looked += 1
-        if not looked % TURN:
-            yield
-        statuses[_status(place)] += 1
-        messages = place.box.count if isinstance(place, ActorPlace) else 0
-        waiting += messages
-        if isinstance(place, SupervisorPlace):
-            ahead.extend(reversed(place.children.values()))
-        if metrics.depth is None or place.path.count("/") <= metrics.depth:
+    checkup = Checkup()
+    for run in runs(running.root):
+        for place in run:
+            looked += 1
+            statuses[_status(place)] += 1
+            messages = place.box.count if isinstance(place, ActorPlace) else 0
+            waiting += messages
             # The rest of the key keeps the order of the tree, and keys unequal.
-            shown.append(((place.restarts, messages, -looked), place))
-    chosen = shown
-    if len(shown) > metrics.places:
-        chosen = heapq.nlargest(metrics.places, shown, key=lambda entry: entry[0])
-    found = [(place, shallow(place)) for _, place in chosen]
+            key = (place.restarts, messages, -looked)
+            if len(shown) < metrics.places:
+                if _has_lines(place, metrics):
+                    heappush(shown, (key, place))
+            elif shown and key > shown[0][0] and _has_lines(place, metrics):
+                heapreplace(shown, (key, place))
+        checkup.look(run)
+        yield
+    found: list[tuple[Place, PlaceSnapshot]] = []
+    for _, place in shown:
+        found.append((place, shallow(place)))
+        yield
     found.sort(key=lambda entry: entry[1].path)
     return Measured(
         places=tuple(found),
         omitted=looked - len(found),
         statuses=dict(statuses),
         waiting=waiting,
+        health=checkup.health().status,
     )
+
+
+def _has_lines(place: Place, metrics: Metrics) -> bool:
+    return metrics.depth is None or place.path.count("/") <= metrics.depth
 
 
 def _status(place: Place) -> str:

@@ -112,10 +112,10 @@ class Places:
             query = await _question(request)
         except BadQuestionError as error:
             return Json({"error": str(error)}, 400)
-        page = self._rows.page(query)
+        page = await self._rows.latest_page(query)
         if page.pending:
             await trio.sleep(self._rows.due())
-            page = self._rows.page(query)
+            page = await self._rows.latest_page(query)
         answer = page_json(page)
         answer |= {"pending": page.pending, "steers": self._steers}
         return Json(answer)

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from regrow._runtime.health import check_up
 from regrow._runtime.place import SupervisorPlace
 from regrow._runtime.snapshot import shallow
 from regrow._runtime.supervisor import SupervisorLife
+from regrow.observe._slices import in_slices
 
 from ._json import Json
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     from regrow._runtime.place import Place
     from regrow._runtime.running import Running
-    from regrow._runtime.tree import Tree
 
 __all__ = ["Health"]
 
@@ -35,12 +36,10 @@ class Health:
     """The two answers about one tree.
 
     Args:
-        tree: The tree.
-        running: Its run.
+        running: The tree's run.
     """
 
-    def __init__(self, tree: Tree, running: Running) -> None:
-        self._tree = tree
+    def __init__(self, running: Running) -> None:
         self._running = running
 
     async def live(self, _: Request) -> Json:
@@ -50,25 +49,28 @@ class Health:
         return Json({"live": alive}, 200 if alive else 503)
 
     async def ready(self, _: Request) -> Json:
-        """200 while every required place runs, and the health is not failing."""
+        """200 while every required place runs, and the health is not failing.
+
+        The program runs on meanwhile: of what changes, either state may be seen.
+        """
         down = await self.down()
-        health = self._tree.health()
+        health, _seconds = await in_slices(check_up(self._running.root))
         reasons = [
             {"path": path, "status": status, "text": f"{path!r} is {status}"}
-            for path, status in down
+            for path, status in down[:MOST]
         ]
-        if health.status == "failing":
-            reasons += [
-                {"path": reason.path, "status": reason.status, "text": reason.text}
-                for reason in health.reasons
-                if reason.status == "failing"
-            ]
+        failing = [
+            {"path": reason.path, "status": reason.status, "text": reason.text}
+            for reason in health.reasons
+            if reason.status == "failing"
+        ]
+        reasons += failing
         ready = not reasons and health.status != "failing"
         answer = {
             "ready": ready,
             "health": health.status,
             "reasons": reasons[:MOST],
-            "more": max(0, len(reasons) - MOST),
+            "more": max(0, len(down) + len(failing) - MOST),
         }
         return Json(answer, 200 if ready else 503)
 
