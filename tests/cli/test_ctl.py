@@ -91,6 +91,26 @@ def test_it_shows_what_is_there(ctl: Ask) -> None:
     assert err.startswith("regrow ctl: nothing stands at 'shop/bakc' in the tree")
 
 
+def test_it_shows_a_part_of_the_tree(ctl: Ask) -> None:
+    code, out, err = ctl("tree", "shop/back")
+    assert (code, err) == (0, "")
+    assert [line.split()[:3] for line in out.splitlines()] == [
+        ["back", "supervisor", "running"],
+        ["clerk", "actor", "running"],
+    ]
+    assert [len(line) - len(line.lstrip()) for line in out.splitlines()] == [0, 2]
+    _, out, _ = ctl("tree", "--json", "shop/back")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [(row["path"], row["depth"]) for row in rows] == [
+        ("shop/back", 1), ("shop/back/clerk", 2),
+    ]  # fmt: skip
+    assert ctl("tree", "shop/bakc/clerk") == (
+        1,
+        "",
+        "regrow ctl: nothing stands at 'shop/bakc/clerk' in the tree 'shop' (did you mean 'shop/back'?); a path starts at the root, as in 'shop/child', and tree shows all\n",  # noqa: E501 - a text
+    )
+
+
 def test_it_says_it_to_programs_in_json(ctl: Ask) -> None:
     _, out, _ = ctl("tree", "--json")
     rows = [json.loads(line) for line in out.splitlines()]
@@ -198,7 +218,13 @@ def stopped(code: int) -> Generator[None]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["s"], ["s", "fly"], ["s", "restart"], ["s", "tree", "shop"], ["s", "stop", "x"]],
+    [
+        ["s"],
+        ["s", "fly"],
+        ["s", "restart"],
+        ["s", "tree", "shop", "x"],
+        ["s", "stop", "x"],
+    ],
 )
 def test_arguments_that_are_wrong_are_bad_usage(arguments: list[str]) -> None:
     with stopped(2):

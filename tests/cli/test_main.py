@@ -36,7 +36,7 @@ def test_bad_arguments_are_refused(
 @pytest.mark.parametrize(
     ("arguments", "usage", "unknown"),
     [
-        (["ctl", "s", "tree", "shop"], "regrow ctl SOCKET tree", "shop"),
+        (["ctl", "s", "health", "shop"], "regrow ctl SOCKET health", "shop"),
         (["ctl", "s", "--json", "tree"], "regrow ctl", "--json"),
         (["check", "a:b", "--fast"], "regrow check", "--fast"),
     ],

@@ -278,6 +278,27 @@ async def test_what_its_supervisor_would_forget_is_not_restarted(
         assert tree.snapshot("shop/pool").children == ()
 
 
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("shop/bakc", " (did you mean 'shop/back'?)"),
+        ("shop/bakc/a", " (did you mean 'shop/back'?)"),
+        ("shop/back/aa", " (did you mean 'shop/back/a'?)"),
+        ("shp", " (did you mean 'shop'?)"),
+        ("shop/door/x", ""),
+        ("back", ""),
+    ],
+)
+@virtual
+async def test_a_path_that_is_not_there_is_told_with_what_is_like_it(
+    path: str, hint: str, tmp_path: Path
+) -> None:
+    async with opened(tmp_path) as (_, client):
+        text = f"nothing stands at {path!r} in the tree 'shop'{hint}; a path starts at the root, as in 'shop/child', and tree shows all"  # noqa: E501 - a text
+        for asked in (client.page(Query(path=path)), client.restart(path)):
+            assert await refusal(asked) == ("not_found", text)
+
+
 @virtual
 async def test_a_start_that_fails_is_told_with_its_cause(tmp_path: Path) -> None:
     lives = 0

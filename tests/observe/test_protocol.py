@@ -81,6 +81,9 @@ def test_what_a_client_asks_is_what_a_server_reads(number: int, query: Query) ->
     }
     line = ask(number, Op.ROWS, arguments)
     assert parse(line) == Request(number, Op.ROWS, query=query)
+    query = Query(path="shop/a", folded=query.folded)
+    line = ask(number, Op.ROWS, {"path": "shop/a", "folded": sorted(query.folded)})
+    assert parse(line) == Request(number, Op.ROWS, path="shop/a", query=query)
 
 
 @given(st.lists(st.binary(max_size=30)), st.randoms(use_true_random=False))
@@ -137,6 +140,11 @@ def test_after_a_line_that_is_too_long_there_are_no_more(chunks: list[bytes]) ->
         ('{"op": "rows", "sort": "size"}', Code.BAD_ARGUMENT, "tree, restarts, mailb"),
         ('{"op": "rows", "sort": []}', Code.BAD_ARGUMENT, "sort is a list. "),
         ('{"op": "rows", "folded": "x"}', Code.BAD_ARGUMENT, "folded is no list"),
+        (
+            '{"op": "rows", "path": "shop/a", "filter": "b"}',
+            Code.BAD_ARGUMENT,
+            "rows: a path goes with neither filter nor sort",
+        ),
         ('{"op": "rows", "folded": [1]}', Code.BAD_ARGUMENT, "folded has 1, which"),
         ('{"op": "rows", "fitler": ""}', Code.BAD_ARGUMENT, 'no argument "fitler"'),
         ('{"op": "history", "limit": 0}', Code.BAD_ARGUMENT, "from 1 to 1000"),

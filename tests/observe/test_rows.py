@@ -165,6 +165,22 @@ async def test_pages_are_cut_from_the_tree_that_is_left_unfolded(
 
 
 @virtual
+async def test_a_page_may_be_of_a_part_of_the_tree() -> None:
+    async with open_tree(shop()) as tree:
+        rows = Rows(tree)
+        page = await rows.latest_page(Query(path="shop/office"))
+        assert paths(page) == ALL[6:]
+        assert [row.depth for row in page.rows] == [1, 2, 3]
+        assert (page.total, page.places) == (3, 9)
+        page = await rows.latest_page(Query(path="shop/office", offset=1, limit=1))
+        assert (paths(page), page.total) == (ALL[7:8], 3)
+        page = await rows.latest_page(Query(path="shop/door"))
+        assert (paths(page), page.total) == (ALL[1:2], 1)
+        page = await rows.latest_page(Query(path="shop/no"))
+        assert (page.rows, page.total, page.pending) == ((), 0, False)
+
+
+@virtual
 async def test_a_filter_looks_everywhere_whatever_the_case() -> None:
     async with open_tree(shop()) as tree:
         query = Query(filter="OFF", folded=frozenset({"shop"}))

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 import trio
+from attrs import evolve
 
 from regrow import ControlSocketError
 from regrow.observe._client import ControlClient, RequestRefusedError
@@ -64,10 +65,13 @@ class _Shown:
 
     async def tree(self) -> int:
         offset = 0
+        above = self._path.count("/")
         while True:
-            page = await self._client.page(Query(offset=offset, limit=PAGE))
+            query = Query(offset=offset, limit=PAGE, path=self._path)
+            page = await self._client.page(query)
             for row in page.rows:
-                _print(as_line(row_json(row)) if self._as_json else row_line(row))
+                drawn = evolve(row, depth=row.depth - above)
+                _print(as_line(row_json(row)) if self._as_json else row_line(drawn))
             offset += len(page.rows)
             if len(page.rows) < PAGE:
                 return DONE

@@ -6,6 +6,7 @@ It knows no socket: `look` gives a value at once, `steer` waits until something 
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -46,6 +47,8 @@ __all__ = ["LOOKS", "STEERS", "Answers", "RefusedError", "refusal"]
 
 MOST_PLACES: Final = 1000  # in one picture
 MOST_STACKS: Final = 500  # places whose stacks are given at once
+MOST_LIKE: Final = 200  # names that one is compared with, which takes a while
+LONGEST_LIKE: Final = 100  # characters of it
 
 LOOKS: Final = frozenset({Op.TREE, Op.DETAILS, Op.HISTORY, Op.STACKS, Op.STATE})
 """What is answered at once."""
@@ -145,15 +148,39 @@ class Answers:
             text = f"{path!r} has more than {most} places. Name one further down"
             raise RefusedError(Code.TOO_LARGE, text)
 
+    def check(self, path: str) -> None:
+        """Refuse *path* if nothing stands there.
+
+        Raises:
+            RefusedError: It is so.
+        """
+        self._place(path)
+
     def _place(self, path: str) -> Place:
         place = self._root.host.find(path)
         if place is None:
+            near = " or ".join(map(repr, self._near(path)))
+            hint = f" (did you mean {near}?)" if near else ""
             text = (
-                f"nothing stands at {path!r} in the tree {self._root.path!r}; a path "
+                f"nothing stands at {path!r} in the tree {self._root.path!r}{hint}; a path "
                 f"starts at the root, as in '{self._root.path}/child', and tree shows all"
             )
             raise RefusedError(Code.NOT_FOUND, text)
         return place
+
+    def _near(self, path: str) -> list[str]:
+        """Give paths like *path*, as far as to its first name that is not there."""
+        names = iter(path.split("/"))
+        name = next(names)
+        above = ""
+        there: dict[str, Place] = {self._root.name: self._root}
+        while name in there:
+            place = there[name]
+            above = f"{place.path}/"
+            there = place.children if isinstance(place, SupervisorPlace) else {}
+            name = next(names)
+        known = islice(there, MOST_LIKE)
+        return [above + like for like in get_close_matches(name[:LONGEST_LIKE], known)]
 
     def _actor(self, path: str) -> Ref[Actor]:
         """Give the actor at *path*; the tree's own error would speak of Python."""

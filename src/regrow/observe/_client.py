@@ -132,6 +132,7 @@ class ControlClient:
             "folded": sorted(query.folded),
             "filter": query.filter,
             "sort": query.sort,
+            **_maybe(query.path),
         }
         return self._made(page_from_json, await self._ask(Op.ROWS, arguments))
 

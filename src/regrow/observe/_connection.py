@@ -127,6 +127,8 @@ class Connection:
         try:
             if request.op in LOOKS:
                 return answer(request, self._server.answers.look(request))
+            if request.op is Op.ROWS and request.path:
+                self._server.answers.check(request.path)
             if request.op in {Op.ROWS, Op.HEALTH, Op.STOP}:
                 return request
             if request.op is Op.CANCEL:

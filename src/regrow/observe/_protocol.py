@@ -182,7 +182,7 @@ def _past(id_: object, op: Op, fields: Mapping[str, object]) -> Request:
 
 
 def _shown(id_: object, op: Op, fields: Mapping[str, object]) -> Request:
-    _only(fields, "offset", "limit", "folded", "filter", "sort")
+    _only(fields, "path", "offset", "limit", "folded", "filter", "sort")
     sort = fields.get("sort", "tree")
     if sort not in get_args(Sort):
         _wrong(f"sort is {_short(sort)}. Write one of {', '.join(get_args(Sort))}")
@@ -192,8 +192,11 @@ def _shown(id_: object, op: Op, fields: Mapping[str, object]) -> Request:
         folded=_folded(fields),
         filter=_text(fields, "filter", LONGEST_FILTER),
         sort=cast("Sort", sort),
+        path=_path(fields),
     )
-    return Request(id_, op, query=query)
+    if query.path and (query.filter or query.sort != "tree"):
+        _wrong("a path goes with neither filter nor sort, which look everywhere")
+    return Request(id_, op, path=query.path, query=query)
 
 
 _OPS: Final[Mapping[str, Op]] = {op.value: op for op in Op}

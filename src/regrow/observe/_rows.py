@@ -56,6 +56,8 @@ class Query:
         filter: What the path must contain, whatever its case.
         sort: `tree` is the order of starts; else most `restarts` first, most waiting
             messages (`mailbox`) first, or shortest `uptime` first.
+        path: The place that is wanted with all below it, in the order of the tree; the
+            root if empty.
     """
 
     offset: int = 0
@@ -63,6 +65,7 @@ class Query:
     folded: frozenset[str] = frozenset()
     filter: str = ""
     sort: Sort = "tree"
+    path: str = ""
 
 
 @frozen
@@ -222,7 +225,10 @@ class Rows:
         return self.page(query)
 
     def page(self, query: Query) -> Page:
-        """Give the rows of *query* by the latest look; it costs O(limit)."""
+        """Give the rows of *query* by the latest look; it costs O(limit).
+
+        Where nothing stands at the path that is asked for there are none.
+        """
         in_tree_order = query.sort == "tree" and not query.filter
         order = (query.filter, query.sort)
         if not in_tree_order:
@@ -235,9 +241,12 @@ class Rows:
         pending = True
         seen = self._survey
         if seen is not None and in_tree_order:
-            walk = _Walk(query, seen)
-            walk.enter(self._root, 0)
-            rows, total, pending = walk.rows, walk.total(self._root), False
+            top = self._root.host.find(query.path) if query.path else self._root
+            pending = False
+            if top is not None:
+                walk = _Walk(query, seen)
+                walk.enter(top, top.path.count("/"))
+                rows, total = walk.rows, walk.total(top)
         elif seen is not None and order in seen.orders:
             paths = seen.orders[order]
             rows, total, pending = self._at(paths, query), len(paths), False

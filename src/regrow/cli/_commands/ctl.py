@@ -39,7 +39,8 @@ def add(commands: Commands) -> None:
         "--json", action="store_true", help="print lines of JSON, for programs"
     )
     about = ctl.add_subparsers(dest="about", required=True, metavar="COMMAND")
-    about.add_parser("tree", parents=[shared], help="show every place")
+    tree = about.add_parser("tree", parents=[shared], help="show places")
+    _add_path(tree, optional=True)
     events = about.add_parser(
         "events", parents=[shared], help="show what has happened last, oldest first"
     )
