@@ -36,7 +36,8 @@ from regrow.cli.demo._source import standard_library
 from regrow.cli.demo._store import create_store
 from regrow.cli.demo._tree import actor_paths
 from regrow.observe._model import State, fitted
-from regrow.observe._rows import Page, Query, Rows
+from regrow.observe._row import Page, Query
+from regrow.observe._rows import Rows
 from regrow.observe._view import CHROME, Shown, frame
 from regrow.observe.web import serve
 

@@ -9,7 +9,7 @@ import pytest
 
 from regrow.cli import main
 from regrow.cli._told import clean, event_line, row_line, seconds
-from regrow.observe._rows import Row
+from regrow.observe._row import Row
 
 Command = Callable[..., AbstractContextManager["subprocess.Popen[str]"]]
 

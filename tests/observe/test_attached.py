@@ -9,7 +9,7 @@ from attrs import define, field
 from regrow import ControlSocketError, PlaceNotFoundError
 from regrow.observe._attached import AttachedSource
 from regrow.observe._client import ControlClient, RequestRefusedError
-from regrow.observe._rows import Details, Page, Query
+from regrow.observe._row import Details, Page, Query
 from tests.runtime.trees import virtual
 
 from .test_model import PAGE, TREE

@@ -29,7 +29,8 @@ from regrow.observe import _connection, _control
 from regrow.observe._client import ControlClient, RequestRefusedError
 from regrow.observe._followed import Following
 from regrow.observe._meter import BESIDE, Meter
-from regrow.observe._rows import Query, Rows
+from regrow.observe._row import Query
+from regrow.observe._rows import Rows
 from regrow.observe._slices import Turns
 from tests.runtime.trees import Boom, open_tree, virtual
 

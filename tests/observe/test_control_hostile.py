@@ -26,7 +26,7 @@ from regrow import (
 from regrow.observe._client import ControlClient
 from regrow.observe._meter import Meter
 from regrow.observe._protocol import Op
-from regrow.observe._rows import Query
+from regrow.observe._row import Query
 
 # None of these changes a tree; those that steer are sent with paths that are not there.
 SEEING = [Op.TREE, Op.ROWS, Op.DETAILS, Op.EVENTS, Op.HISTORY, Op.HEALTH, Op.STACKS]

@@ -15,7 +15,8 @@ from regrow import PlaceNotFoundError
 from regrow.observe import _live
 from regrow.observe._live import RowsSource, View
 from regrow.observe._model import State, fitted
-from regrow.observe._rows import Details, Page, Query, Rows
+from regrow.observe._row import Details, Page, Query
+from regrow.observe._rows import Rows
 from regrow.observe._terminal import Terminal
 from regrow.observe._view import Shown, frame, panel_lines
 from tests.runtime.trees import Child, Story, open_tree, virtual

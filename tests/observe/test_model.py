@@ -4,7 +4,7 @@ from attrs import evolve
 from hypothesis import given, strategies as st
 
 from regrow.observe._model import State, fitted, press, query, row
-from regrow.observe._rows import Page, Query, Row
+from regrow.observe._row import Page, Query, Row
 
 
 def a_row(path: str, *, children: int = 0, kind: str = "actor") -> Row:

@@ -17,7 +17,7 @@ from regrow.observe._lines import (
     told,
 )
 from regrow.observe._protocol import LONGEST, Code, Op, Refusal, Request, parse
-from regrow.observe._rows import Query
+from regrow.observe._row import Query
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -20,8 +20,9 @@ from regrow import (
 )
 from regrow._runtime.place import Place, SupervisorPlace
 from regrow._runtime.snapshot import shallow
-from regrow.observe._rows import ORDERS, REST, Details, Page, Query, Row, Rows
-from regrow.observe._survey import Order, Sort, Survey, survey
+from regrow.observe._row import Details, Page, Query, Row, Sort
+from regrow.observe._rows import ORDERS, REST, Rows
+from regrow.observe._survey import Order, Survey, survey
 from tests.runtime.trees import open_tree, virtual
 
 
@@ -448,7 +449,7 @@ async def test_only_the_rows_that_are_seen_are_made(
         made += 1
         return shallow(place)
 
-    monkeypatch.setattr("regrow.observe._rows.shallow", counted)
+    monkeypatch.setattr("regrow.observe._walk.shallow", counted)
     pool = dynamic("pool")
     async with open_tree(supervisor("root", pool, child(idle))) as tree:
         await fill(tree[pool], 2000)

@@ -11,7 +11,7 @@ from rich.console import Console
 from regrow.observe._drawing import fit, width_of
 from regrow.observe._model import State, fitted
 from regrow.observe._panel import panel
-from regrow.observe._rows import Details, Page
+from regrow.observe._row import Details, Page
 from regrow.observe._text import count, duration, visible, visible_lines
 from regrow.observe._view import CHROME, Shown, frame, panel_lines
 

@@ -12,7 +12,7 @@ from attrs import evolve
 
 from regrow import ControlSocketError
 from regrow.observe._client import ControlClient, RequestRefusedError
-from regrow.observe._rows import Query
+from regrow.observe._row import Query
 from regrow.observe._rows_json import row_json
 
 from ._told import as_line, clean, event_line, row_line

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from regrow.observe._rows import Row
+    from regrow.observe._row import Row
 
 __all__ = ["as_line", "clean", "event_line", "row_line"]
 

@@ -31,9 +31,10 @@ from regrow.errors import (
 
 from ._lines import LARGEST
 from ._protocol import Code, Op, Refusal, Request
-from ._rows import Rows, row_of
+from ._rows import Rows
 from ._rows_json import details_json, row_json
 from ._slices import in_slices
+from ._walk import row_of
 from ._wire import timed_json
 
 if TYPE_CHECKING:

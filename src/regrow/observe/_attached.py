@@ -17,11 +17,11 @@ from regrow.errors import PlaceNotFoundError
 
 from ._client import RequestRefusedError
 from ._protocol import Code
-from ._rows import Details, Page
+from ._row import Details, Page
 
 if TYPE_CHECKING:
     from ._client import ControlClient
-    from ._rows import Query
+    from ._row import Query
 
 __all__ = ["AttachedSource"]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-    from ._rows import Details, Page, Query
+    from ._row import Details, Page, Query
 
 __all__ = ["ControlClient", "EventLines", "RequestRefusedError"]
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._drawing import Lines
-    from ._rows import Details, Page, Query, Rows
+    from ._row import Details, Page, Query
+    from ._rows import Rows
     from ._terminal import Terminal
 
 __all__ = ["RowsSource", "Source", "View"]

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attrs import evolve, frozen
 
-from ._rows import Page, Query, Row
+from ._row import Page, Query, Row
 
 if TYPE_CHECKING:
-    from ._survey import Sort
+    from ._row import Sort
 
 __all__ = [
     "KEYS",

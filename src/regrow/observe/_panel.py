@@ -13,7 +13,7 @@ from ._text import count, duration, visible, visible_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ._rows import Details, Row
+    from ._row import Details, Row
 
 __all__ = ["panel"]
 

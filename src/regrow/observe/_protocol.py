@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, cast, get_args
 
 from attrs import frozen
 
-from ._rows import Query
-from ._survey import Sort
+from ._row import Query, Sort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

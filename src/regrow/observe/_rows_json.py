@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from attrs import asdict, fields_dict
 
-from ._rows import Details, Page, Row
+from ._row import Details, Page, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable

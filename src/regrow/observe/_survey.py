@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from itertools import chain
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attrs import frozen
 
@@ -16,14 +16,15 @@ from regrow._runtime.health import Checkup
 from regrow._runtime.place import Place, SupervisorPlace
 from regrow._runtime.walk import runs
 
+from ._row import Sort
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
     from regrow._core.health import HealthStatus
 
-__all__ = ["Order", "Sort", "Survey", "survey"]
+__all__ = ["Order", "Survey", "survey"]
 
-Sort: TypeAlias = Literal["tree", "restarts", "mailbox", "uptime"]
 Order: TypeAlias = tuple[str, Sort]
 """A filter, and what to sort by."""
 

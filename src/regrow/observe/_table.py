@@ -12,7 +12,7 @@ from ._drawing import Line, Piece, aligned, fit, line, styled
 from ._text import count, duration, visible
 
 if TYPE_CHECKING:
-    from ._rows import Row
+    from ._row import Row
 
 __all__ = ["BAD", "DIM", "GOOD", "PLAIN", "STRONG", "WARN", "heading", "table_row"]
 

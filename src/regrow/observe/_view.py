@@ -22,7 +22,7 @@ from ._text import count, uptime, visible
 
 if TYPE_CHECKING:
     from ._model import State
-    from ._rows import Details, Page
+    from ._row import Details, Page
 
 __all__ = ["CHROME", "Shown", "frame", "panel_lines"]
 

@@ -13,7 +13,8 @@ from starlette.responses import Response
 from regrow._runtime.place import SupervisorPlace
 from regrow._runtime.snapshot import shallow
 from regrow.observe._protocol import LONGEST, Op, Refusal, parse
-from regrow.observe._rows import Query, Rows
+from regrow.observe._row import Query
+from regrow.observe._rows import Rows
 from regrow.observe._rows_json import page_json, row_json
 from regrow.observe._wire import plain
 
