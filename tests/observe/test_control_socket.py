@@ -374,6 +374,7 @@ from regrow.observe._socket import ControlSocket
 made = ControlSocket(sys.argv[1])
 if not (child := os.fork()):
     os.close(1)
+    os.close(2)
     made.close()  # of the program, not of its child
     time.sleep(60)
 print(child, flush=True)
