@@ -101,6 +101,25 @@ async def test_a_sender_of_casts_lets_others_run_every_64_at_the_latest() -> Non
 
 
 @virtual
+async def test_a_sender_that_is_refused_and_tries_again_lets_others_run_too() -> None:
+    done: list[int] = []
+    desk = child(Desk, done, mailbox=Mailbox(1, on_full="raise"))
+    async with open_tree(supervisor("root", desk)) as tree:
+        tries = 0
+        for number in range(100):
+            while True:
+                tries += 1
+                assert tries < 100 * 2 * 64
+                try:
+                    await tree[desk].cast(Desk.take, number)
+                except MailboxFullError:
+                    continue
+                break
+        await wait_all_tasks_blocked()
+        assert done == [*range(100)]
+
+
+@virtual
 async def test_an_actor_lets_others_run_every_64_messages_at_the_latest() -> None:
     done: list[int] = []
     desk = child(Desk, done)

@@ -281,17 +281,19 @@ class Ref(PlaceRef, Generic[A_co]):
         place = self._to
         if place is None:
             raise self._unbound()
-        handler = place.handlers.get(method) or place.handler(method)
-        await checkpoint_if_cancelled()
-        request = Cast(handler, args, kwargs, place)
         host = place.host
         host.casts = casts = host.casts + 1
+        # Before it is sent, so that one which is refused and tried anew lets others run too.
+        if casts % CASTS:
+            await checkpoint_if_cancelled()
+        else:
+            await trio.lowlevel.checkpoint()
+        handler = place.handlers.get(method) or place.handler(method)
+        request = Cast(handler, args, kwargs, place)
         if not (place.open and place.box.offer(request)) and place.send_past(
             request, may_wait=True
         ):
             await _wait_for_room(place, request)
-        elif not casts % CASTS:
-            await trio.lowlevel.cancel_shielded_checkpoint()
 
     @enable_ki_protection
     def cast_nowait(
