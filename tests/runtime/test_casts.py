@@ -1,6 +1,7 @@
 """Casts: sent and gone, waiting only for room; dead letters."""
 
 from functools import partial
+from threading import Thread
 
 import pytest
 import trio
@@ -117,6 +118,30 @@ async def test_a_sender_that_is_refused_and_tries_again_lets_others_run_too() ->
                 break
         await wait_all_tasks_blocked()
         assert done == [*range(100)]
+
+
+@virtual
+async def test_a_cast_from_another_thread_is_refused_and_harms_nobody() -> None:
+    done: list[int] = []
+    desk = child(Desk, done)
+    async with open_tree(supervisor("root", desk)) as tree:
+        ref = tree[desk]
+        await wait_all_tasks_blocked()
+        errors: list[BaseException] = []
+
+        def elsewhere() -> None:
+            try:
+                ref.cast_nowait(Desk.take, 1)
+            except RuntimeError as error:
+                errors.append(error)
+
+        thread = Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        assert [str(error) for error in errors] == ["must be called from async context"]
+        assert tree.snapshot("root/desk").waiting == 0
+        await ref.call(Desk.take, 2)
+    assert done == [2]
 
 
 @virtual

@@ -3,6 +3,7 @@
 import gc
 import weakref
 from functools import partial
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -247,6 +248,42 @@ async def test_a_deferred_answer_can_be_given_from_any_task() -> None:
             await wait_all_tasks_blocked()
             life: Any = place.actor_life
             assert life.actor.held[0].reply("from the body")
+
+
+@virtual
+async def test_a_deferred_answer_from_another_thread_is_refused_and_harms_nobody() -> (
+    None
+):
+    account = child(Account)
+    async with open_tree(supervisor("root", account)) as tree:
+        ref = tree[account]
+        got: list[str] = []
+
+        async def ask() -> None:
+            got.append(await ref.call(Account.later))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await wait_all_tasks_blocked()
+            place = ref._to
+            assert place is not None
+            life: Any = place.actor_life
+            held = life.actor.held[0]
+            errors: list[str] = []
+
+            def elsewhere() -> None:
+                try:
+                    held.reply("from a thread")
+                except RuntimeError as error:
+                    errors.append(str(error))
+
+            thread = Thread(target=elsewhere)
+            thread.start()
+            thread.join()
+            assert errors == ["must be called from async context"]
+            assert not held.done
+            assert await ref.call(Account.answer, 0, "from its own task")
+        assert got == ["from its own task"]
 
 
 @virtual

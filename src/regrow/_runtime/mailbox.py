@@ -92,6 +92,7 @@ class Box:
         """Take *request*, a new one, if there is room; tell whether it was taken."""
         reader = self._reader
         if reader is not None:  # it makes room for one, also where the capacity is 0
+            trio.lowlevel.reschedule(reader)  # first: it raises in another thread
             self._reader = None
             self.count += 1
             # In front also of what the channel may hold: it is no longer wanted.
@@ -99,7 +100,6 @@ class Box:
             if front is None:
                 front = self._front = deque()
             front.append(request)
-            trio.lowlevel.reschedule(reader)
             return True
         count = self.count
         if count >= self._capacity and (count or self._line or not self.expected):
@@ -200,8 +200,8 @@ class Box:
         """Let a waiting reader look around."""
         reader = self._reader
         if reader is not None:
+            trio.lowlevel.reschedule(reader)  # first, as in `offer`
             self._reader = None
-            trio.lowlevel.reschedule(reader)
 
     def _from_line(self) -> Request | None:
         """Hand over from sender to reader where the mailbox itself holds nothing."""

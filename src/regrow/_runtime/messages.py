@@ -149,15 +149,14 @@ class Request:
         """Wake the sender with *result*; tell whether somebody waited for it."""
         if self.state >= SETTLED:
             return False
+        task = self.task
+        if task is not None:
+            reschedule(task, result)  # first: it raises in another thread
+            self.task = None
         self.state = SETTLED
         if self.waiter is not None:
             self.no_longer_awaited()
-        task = self.task
-        if task is None:
-            return False
-        self.task = None
-        reschedule(task, result)
-        return True
+        return task is not None
 
     def abandon(self, _: object) -> trio.lowlevel.Abort:
         """The parked sender is cancelled: it takes its message back, unless begun."""
@@ -245,12 +244,14 @@ class Deferred(Generic[T]):
     def _answer(self, result: outcome.Outcome[T]) -> bool:
         if self._result is not None:
             return False
-        self._result = result
         request, forget = self._request, self._forget
         if request is None or forget is None:
+            self._result = result
             return True
+        awaited = request.settle(result)  # raises in another thread
+        self._result = result
         forget(request)
-        return request.settle(result)
+        return awaited
 
     def bind(self, request: Request, forget: Callable[[Request], object]) -> bool:
         """Join it to the call that it answers; tell whether the answer is still to come.
