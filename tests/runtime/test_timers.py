@@ -12,6 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import regrow
 from regrow import (
     Actor,
+    Backoff,
     Mailbox,
     MessageError,
     MessagesDropped,
@@ -52,6 +53,10 @@ class Clock(Actor):
 
     async def hold(self, seconds: float) -> None:
         await trio.sleep(seconds)
+
+    async def boom_after(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+        raise Boom
 
     def boom(self) -> None:
         raise Boom
@@ -219,6 +224,48 @@ async def test_a_tick_that_waits_when_the_actor_crashes_is_not_for_the_next_one(
         # The two ticks waited behind the crash; they are for nobody, and no dead letters.
         assert notes(story) == ["2.5 a message of somebody's"]
         assert [line for line in story.lines if "dead letter tick" in line] == []
+
+
+@pytest.mark.parametrize("end", [Clock.boom, Clock.quit])
+@virtual
+async def test_a_tick_that_waits_for_an_actor_that_has_ended_takes_no_room(
+    end: Any,
+) -> None:
+    story = Story()
+    mailbox = Mailbox(2, on_full="drop_oldest")
+    backoff = Backoff(10, jitter=0)
+    clock = child(Clock, story, mailbox=mailbox, backoff=backoff, restart="permanent")
+    async with open_tree(supervisor("root", clock), observers=[story]) as tree:
+        ref = tree[clock]
+        await ref.call(Clock.after, 1, "after")
+        await ref.cast(Clock.hold, 2)
+        await wait_all_tasks_blocked()
+        await ref.cast(end)
+        await trio.sleep(3)
+        place = tree.snapshot("root/clock")
+        assert (place.status, place.waiting) == ("restarting", 0)
+        await ref.cast(Clock.tick, "first")
+        await ref.cast(Clock.tick, "second")
+        await trio.sleep(10)
+        assert notes(story) == ["12 first", "12 second"]
+        assert story.of(MessagesDropped) == []
+
+
+@virtual
+async def test_a_sender_that_waits_is_let_in_for_the_tick_of_an_actor_that_has_ended() -> (
+    None
+):
+    story = Story()
+    clock = child(Clock, story, mailbox=Mailbox(1), backoff=Backoff(10, jitter=0))
+    async with open_tree(supervisor("root", clock)) as tree:
+        ref = tree[clock]
+        await ref.call(Clock.after, 1, "after")
+        await ref.cast(Clock.boom_after, 3)
+        await trio.sleep(2)
+        await ref.cast(Clock.tick, "first")
+        assert trio.current_time() == 3
+        await trio.sleep(15)
+        assert notes(story) == ["13 first"]
 
 
 @virtual

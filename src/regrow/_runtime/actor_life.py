@@ -194,8 +194,6 @@ class ActorLife(AnsweringLife):
                 await box.wait()
                 continue
             streak += 1
-            if request.life and request.life != self.number:
-                continue  # a timer's message for an incarnation that is gone
             method = request.handler.function
             if method is None:
                 self.refuse(request, request.handler.wrong, None)
@@ -376,9 +374,11 @@ class ActorLife(AnsweringLife):
     def _leave(self) -> None:
         self._ask_no_more()
         self.actor_place.box.expected = False
-        for entry in (self._timers or {}).values():
-            self.place.host.timers.cancel(entry)
-        self._timers = None
+        if self._timers is not None:
+            for entry in self._timers.values():
+                self.place.host.timers.cancel(entry)
+            self._timers = None
+            self.actor_place.drop_ticks()
         super()._leave()
 
     @enable_ki_protection

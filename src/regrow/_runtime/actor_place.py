@@ -153,6 +153,13 @@ class ActorPlace(Place):
         if missed:
             self._count_drop("tick", missed)
 
+    def drop_ticks(self) -> None:
+        """Take out the timers' messages that wait: they are for the life that ends only."""
+        if not self.box.holds_nothing:
+            for request in self.box.waiting():
+                if request.life:
+                    self.box.abandon(request)
+
     def _drop(self, request: Request) -> None:
         if request.is_call:
             request.settle(outcome.Error(self.full_error(request)))
