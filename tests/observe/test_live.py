@@ -253,7 +253,6 @@ async def test_a_tree_of_this_program() -> None:
                 await trio.sleep(
                     5
                 )  # how many there are in all is looked at now and then
-                screen.settle()
                 text = await screen.until("1 restarts")
                 rows = [line.split()[:5] for line in text.splitlines()[3:5]]
                 assert rows[0][:4] == ["▾", "app", "running", "1"]
