@@ -39,6 +39,7 @@ from regrow import (
     dynamic,
     supervisor,
 )
+from tests.sweeps.harness import seeded
 
 from .trees import Boom
 
@@ -277,7 +278,10 @@ async def life(world: World) -> None:
     outer: Any = supervisor("outer", groups[1], groups[2], intensity=20, start="retry")
     spec = supervisor("root", groups[0], outer, pool, intensity=1000, period=0.1)
     tree = regrow.open_tree(
-        spec, observers=[world.events.append], shutdown=random.choice([1.0, math.inf])
+        spec,
+        observers=[world.events.append],
+        shutdown=random.choice([1.0, math.inf]),
+        random=random,
     )
     async with tree as live:
         for group in groups:
@@ -363,14 +367,14 @@ def wrong(world: World) -> list[str]:
 
 def run(seed: int, *, patient: bool = False) -> World:
     world = World(Random(seed), patient=patient)
-    trio._core._run._r.seed(seed)  # the same turns again
 
     async def main() -> None:
         with trio.fail_after(1e6):
             with contextlib.suppress(RestartLimitExceededError):
                 await life(world)
 
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+    with seeded(seed):  # the same life again
+        trio.run(main, clock=MockClock(autojump_threshold=0))
     return world
 
 
