@@ -3,7 +3,7 @@
 A frame of a view has some fifty rows, a tree may have 100,000 places. In the order of the
 tree the rows are found by walking past what is not shown; only how much there is to walk
 past, the totals, a filter and a sort need a look at all places. That is a `Survey`: it is made
-in slices, and kept until a new one costs less than a twentieth of the program's time.
+in slices, and kept until a new one costs less than a thirtieth of the program's time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Rows"]
 
-REST = 20  # after a survey of t seconds there is no new one for so many times t
+REST = 30  # after a survey of t seconds there is no new one for so many times t
 ORDERS = 8  # filters and sorts that are kept at once
 EVENTS = 50  # of a place's history
 TEXT = 10_000  # characters of a failure's text
