@@ -437,6 +437,8 @@ async def test_a_crash_below_a_nursery_is_told_with_what_is_in_the_group(
         for error in (Boom("bug"), ExceptionGroup("two", [Boom("bug"), Boom()])):
             with pytest.raises(ActorCrashedError):
                 await tree[x].call(Busy.throw, error)
+            # Else it may be told to stop before it has ended.
+            await trio.testing.wait_all_tasks_blocked()
     group = "ExceptionGroup: Exceptions from Trio nursery (1 sub-exception)"
     first = "ExceptionGroup('two', [Boom('bug'), Boom()])"
     assert tracebacks(caplog) == [
