@@ -1,5 +1,7 @@
 """Entering and leaving a tree, and what its handle does meanwhile."""
 
+import math
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -7,6 +9,7 @@ from functools import partial
 
 import pytest
 import trio
+import trio.testing
 
 from regrow import (
     Actor,
@@ -654,6 +657,124 @@ async def test_a_limit_that_was_spent_comes_out_also_where_a_child_breaks_then()
         async with open_tree(spec) as tree:
             await tree[y].cast(Child.boom)
             await trio.sleep_forever()
+
+
+async def breaking_the_nursery(error: BaseException) -> None:
+    """Break the nursery of its supervisor by a task in it, once told to stop or cut off."""
+
+    async def fail() -> None:
+        raise error
+
+    try:
+        await trio.sleep_forever()
+    finally:
+        nursery = trio.lowlevel.current_task().parent_nursery
+        assert nursery is not None
+        nursery.start_soon(fail)
+        with trio.CancelScope(shield=True):
+            await trio.sleep(1)
+
+
+@virtual
+async def test_children_that_were_added_close_with_a_supervisor_whose_nursery_breaks() -> (
+    None
+):
+    story = Story()
+    async with open_tree(supervisor("root", dynamic("sub")), observers=[story]) as tree:
+        sub = tree.supervisor("root/sub")
+        y = await sub.start_child(child(Child, story, name="y"))
+        await y.call(Child.ping)
+        await sub.start_child(child(leaving_a_nursery_open, name="x"))
+        async with sub.monitor() as ends:
+            await ends.receive()
+        with pytest.raises(ActorStoppedError, match="does not come back"):
+            await y.call(Child.ping)
+        assert await sub.which_children() == ()
+        assert story.closed == ["root/sub/y", "root/sub/x"]
+
+
+@virtual
+async def test_what_is_below_a_nursery_that_breaks_in_a_stop_is_closed_at_once() -> (
+    None
+):
+    story = Story()
+    y = child(Child, story, name="y")
+
+    async def asking(ref: Ref[Child]) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                with pytest.raises(ActorStoppedError, match="its tree is stopping"):
+                    await ref.call(Child.ping)
+                story.note("refused")
+
+    x = child(breaking_the_nursery, Boom(), name="x", shutdown=math.inf)
+    asks = child(asking, y.ref, name="asks", shutdown=math.inf)
+    async with open_tree(
+        supervisor("root", asks, supervisor("sub", y, x)), observers=[story]
+    ):
+        await trio.testing.wait_all_tasks_blocked()
+        story.forget()
+    assert story.timed == [
+        "0 root/sub/y cleans up",
+        "0 root/sub/y 1 killed",
+        "1 root/sub/x 1 shutdown when told",
+        "1 root/sub 1 crashed when told: Boom",
+        "1 refused",
+        "1 root/asks 1 shutdown when told",
+        "1 root 1 shutdown when told",
+    ]
+
+
+@virtual
+async def test_what_stops_a_program_comes_out_also_where_a_limit_was_spent() -> None:
+    async def exits() -> None:
+        await trio.sleep(1)
+        sys.exit(3)
+
+    async def meddling() -> None:
+        nursery = trio.lowlevel.current_task().parent_nursery
+        assert nursery is not None
+        nursery.start_soon(exits)
+        await trio.sleep_forever()
+
+    x = child(meddling, name="x")
+    y = child(Child, Story(), name="y")
+    with pytest.raises(SystemExit):
+        async with open_tree(supervisor("root", x, y, intensity=0)) as tree:
+            await tree[y].cast(Child.boom)
+            await trio.sleep_forever()
+
+
+@virtual
+async def test_what_breaks_a_nursery_that_is_cancelled_is_as_bare_as_any() -> None:
+    async def late() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise Boom
+
+    async def meddling() -> None:
+        nursery = trio.lowlevel.current_task().parent_nursery
+        assert nursery is not None
+        nursery.start_soon(late)
+        await trio.sleep_forever()
+
+    sub = supervisor("sub", child(meddling, name="x"))
+    breaking = child(leaving_a_nursery_open, name="z", restart="temporary")
+    story = Story()
+    with pytest.raises(RuntimeError, match="Nursery stack corrupted"):
+        async with open_tree(supervisor("root", sub, breaking), observers=[story]):
+            await trio.sleep_forever()
+    assert sorted(story.lines[-4:-2]) == [
+        "root/sub/x 1 killed",
+        "root/z 1 crashed: RuntimeError",
+    ]
+    assert story.lines[-2:] == [
+        "root/sub 1 crashed: Boom",
+        "root 1 crashed: RuntimeError",
+    ]
 
 
 @virtual

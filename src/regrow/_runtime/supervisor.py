@@ -17,9 +17,7 @@ from regrow._core import steps
 from regrow._core.exits import Exit, ExitReason
 from regrow._core.machine import SupervisorMachine
 from regrow._core.specs import SupervisorSpec
-from regrow.errors import (
-    CallError,
-)
+from regrow.errors import CallError, members_of
 
 from .actor_place import ActorPlace
 from .context import enter_place
@@ -129,12 +127,15 @@ class SupervisorLife(Life):
                 await self._serve()
         except BaseExceptionGroup as group:  # noqa: ASYNC103 - it crashes of it
             broken = uncancelled(group)  # as trio puts it where a child leaves one open
-            if len(group.exceptions) == 1 and broken is not None:
-                broken = group.exceptions[0]
+            if broken is not None and len(members_of(broken)) == 1:
+                broken = members_of(broken)[0]
         finally:
             del host.supervisors[id(self)]
         finished = self._finished
-        if broken is not None and (finished is None or finished.error is None):
+        if finished is None:
+            self._close_places()
+        failed = finished is not None and finished.error is not None
+        if broken is not None and not (failed and isinstance(broken, Exception)):
             if place.parent is None:
                 host.on_failure()
             self.end(broken, cut=True)
@@ -145,6 +146,15 @@ class SupervisorLife(Life):
             if place.parent is None and finished.error is not None:
                 self.told = False  # the tree stops because of that, and not before
             self.end(finished.error, cut=cut, busy=finished.busy)
+
+    def _close_places(self) -> None:
+        """Close what its machine would have closed, which was cut short with its nursery."""
+        place = self.supervisor_place
+        for name, child in list(place.children.items()):
+            if place.declared.get(name) is not child:  # S39
+                remove_child(place, name)
+            elif not place.open:
+                child.close(why_closed(child))
 
     async def _serve(self) -> None:  # noqa: ASYNC910 - see TURN
         handled = 0
