@@ -1,9 +1,10 @@
-"""10,000 actors under one supervisor cost, each, what 1,000 do."""
+"""What does not grow: with the number of actors, and with what waits for one."""
 
 from __future__ import annotations
 
 import gc
 import logging
+import math
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -11,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 import trio
 
-from regrow import Actor, Supervisor, child, dynamic, open_tree, supervisor
+from regrow import Actor, Mailbox, Supervisor, child, dynamic, open_tree, supervisor
 
 FEW, MANY = 1_000, 10_000
 ROUNDS = 3
@@ -96,3 +97,45 @@ def test_the_cost_of_an_actor_does_not_grow_with_their_number(
     ratio = statistics.median(many) / statistics.median(few)
     print(f"{ratio:.2f}: {statistics.median(many) * 1e6:.0f} us an actor")
     assert ratio <= MOST
+
+
+class Ticking(Actor):
+    def boom_with_a_timer(self) -> None:
+        self.send_every(1000, Ticking.ping)
+        raise LookupError
+
+    def ping(self) -> None:
+        pass
+
+    def tell(self, over: trio.Event) -> None:
+        over.set()
+
+
+async def crash_of_ticking(restarts: int, waiting: int) -> float:
+    """Give the seconds of processor time for each restart while so much waits."""
+    over = trio.Event()
+    actor = child(Ticking, mailbox=Mailbox(math.inf))
+    async with open_tree(supervisor("root", actor, intensity=restarts)) as tree:
+        ref = tree[actor]
+        for _ in range(restarts):
+            ref.cast_nowait(Ticking.boom_with_a_timer)
+        ref.cast_nowait(Ticking.tell, over)
+        for _ in range(waiting):
+            ref.cast_nowait(Ticking.ping)
+        begin = time.process_time()
+        await over.wait()
+        seconds = time.process_time() - begin
+        tree.kill()
+    return seconds / restarts
+
+
+@pytest.mark.slow
+def test_the_end_of_an_actor_with_timers_does_not_go_over_what_waits() -> None:
+    few, many = [], []
+    trio.run(crash_of_ticking, 100, 100)  # the first run is not measured
+    for _ in range(ROUNDS):
+        few.append(trio.run(crash_of_ticking, 100, 100))
+        many.append(trio.run(crash_of_ticking, 100, MANY))
+    ratio = statistics.median(many) / statistics.median(few)
+    print(f"{ratio:.2f}: {statistics.median(many) * 1e6:.0f} us a restart")
+    assert ratio <= 3  # it was 80

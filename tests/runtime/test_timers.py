@@ -14,6 +14,7 @@ from regrow import (
     Actor,
     Backoff,
     Mailbox,
+    MailboxFullError,
     MessageError,
     MessagesDropped,
     NotInTreeError,
@@ -266,6 +267,26 @@ async def test_a_sender_that_waits_is_let_in_for_the_tick_of_an_actor_that_has_e
         assert trio.current_time() == 3
         await trio.sleep(15)
         assert notes(story) == ["13 first"]
+
+
+@virtual
+async def test_a_tick_that_waits_when_the_place_is_closed_is_taken_out_once() -> None:
+    clock = child(Clock, Story(), mailbox=Mailbox(2, on_full="raise"), shutdown=9)
+    async with open_tree(supervisor("root", clock)) as tree:
+        ref, root = tree[clock], tree.supervisor("root")
+        await ref.call(Clock.after, 1, "after")
+        await ref.cast(Clock.hold, 5)
+        await trio.sleep(2)
+        await root.terminate_child("clock")
+        await root.restart_child("clock")
+        place = tree.snapshot("root/clock")
+        assert (place.incarnation, place.waiting) == (2, 0)
+        await ref.cast(Clock.hold, 5)
+        await wait_all_tasks_blocked()
+        await ref.cast(Clock.tick, "first")
+        await ref.cast(Clock.tick, "second")
+        with pytest.raises(MailboxFullError):
+            await ref.cast(Clock.tick, "third")
 
 
 @virtual

@@ -167,7 +167,7 @@ class Timer:
             missed = max(0, int(min((now - self._due) // self._every, sys.maxsize)))
             self._due += self._every * (missed + 1)
             life.add_timer(self, max(0.0, self._due - now), self._fire)
-        place.tick(request, missed)
+        place.tick(life, request, missed)
 
 
 def _life(actor: Actor) -> ActorLife:

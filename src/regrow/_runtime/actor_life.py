@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, cast
 
 import trio
@@ -12,7 +13,7 @@ from regrow._core.exits import Exit, ExitReason
 
 from .answering import AnsweringLife
 from .heart import Heart
-from .messages import BEGUN, NO_KEYWORDS, Deferred
+from .messages import BEGUN, NO_KEYWORDS, QUEUED, Deferred
 from .signals import Shutdown
 from .user import (
     COROUTINE,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from .actor import Actor
     from .actor_place import ActorPlace
+    from .messages import Request
     from .specs import ActorSpec
     from .timers import TimerEntry
 
@@ -57,6 +59,7 @@ class ActorLife(AnsweringLife):
         "_lifespan",
         "_resumed",
         "_scoped",
+        "_ticks",
         "_timers",
         "heart",
         "stops",
@@ -74,6 +77,7 @@ class ActorLife(AnsweringLife):
         self._resumed: trio.Event | None = None
         self.heart: Heart | None = None
         self._timers: dict[object, TimerEntry | None] | None = None
+        self._ticks: deque[Request] | None = None
 
     def adopt(
         self,
@@ -371,14 +375,26 @@ class ActorLife(AnsweringLife):
         if self._timers is not None:
             self.place.host.timers.cancel(self._timers.pop(key, None))
 
+    def has_sent(self, tick: Request) -> None:
+        """Keep *tick*, which waits: at the end it is found without the whole mailbox."""
+        if self._ticks is None:
+            self._ticks = deque()
+        ticks = self._ticks
+        while ticks and ticks[0].state is not QUEUED:  # they are begun in order
+            ticks.popleft()
+        ticks.append(tick)
+
     def _leave(self) -> None:
         self._ask_no_more()
-        self.actor_place.box.expected = False
-        if self._timers is not None:
-            for entry in self._timers.values():
-                self.place.host.timers.cancel(entry)
-            self._timers = None
-            self.actor_place.drop_ticks()
+        box = self.actor_place.box
+        box.expected = False
+        for entry in (self._timers or {}).values():
+            self.place.host.timers.cancel(entry)
+        self._timers = None
+        for tick in self._ticks or ():  # they are for this life only
+            if tick.state is QUEUED:
+                box.abandon(tick)
+        self._ticks = None
         super()._leave()
 
     @enable_ki_protection

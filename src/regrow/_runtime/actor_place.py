@@ -141,24 +141,21 @@ class ActorPlace(Place):
                 raise self.full_error(request)
         return False
 
-    def tick(self, request: Request, missed: int) -> None:
+    def tick(self, life: ActorLife, request: Request, missed: int) -> None:
         """Take a timer's message, or skip it where there is no room.
 
         Args:
+            life: Whose timer it is.
             request: The message.
             missed: How many before it came too late, and are skipped.
         """
-        if self.open and not self.box.offer(request):
-            missed += 1
+        if self.open:
+            if self.box.offer(request):
+                life.has_sent(request)
+            else:
+                missed += 1
         if missed:
             self._count_drop("tick", missed)
-
-    def drop_ticks(self) -> None:
-        """Take out the timers' messages that wait: they are for the life that ends only."""
-        if not self.box.holds_nothing:
-            for request in self.box.waiting():
-                if request.life:
-                    self.box.abandon(request)
 
     def _drop(self, request: Request) -> None:
         if request.is_call:
@@ -222,7 +219,9 @@ class ActorPlace(Place):
                 request.settle(outcome.Error(error(request)))
                 continue
             request.admitted()  # a cast that waited for room does not raise
-            if not request.life:
+            if request.life:
+                request.state = SETTLED
+            else:
                 self.dead_letter(request, why)
 
     def refuse_cycle(self, request: Request, found: Sequence[str]) -> None:
