@@ -582,6 +582,17 @@ def test_draining_during_a_terminate_lets_it_end() -> None:
     assert driver.end("a") == ["reply 1"]
 
 
+def test_draining_closes_at_once_what_has_ended_while_there_is_work_in_hand() -> None:
+    driver = Driver(sup("a", "b", "c"))
+    driver.slow.add("c")
+    driver.send(driver.asks(steps.TerminateChild("c")))
+    driver.crash("a")  # it stands in line
+
+    assert driver.send(steps.Drain()) == ["close a"]
+    assert driver.crash("b") == ["close b"]
+    assert driver.end("c") == ["reply 1"]
+
+
 def test_draining_drops_a_restart_that_is_to_be_tried_again() -> None:
     driver = Driver(sup("a", "b"), a="ok hang")
     driver.slow.add("b")

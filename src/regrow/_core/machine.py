@@ -136,6 +136,10 @@ class SupervisorMachine(Requests):
             self._settle(child)
         else:
             self._line.append(Ended(child, event.run, event.exit))
+            if (
+                self._draining and self._work is not None
+            ):  # its turn may be long in coming
+                self._close(child)
 
     def _on_start_failed(self, event: out.StartFailed) -> None:
         child = self._current(event.name, event.run)
@@ -202,7 +206,7 @@ class SupervisorMachine(Requests):
             if work.kind.over_with_start:
                 work.answer = self._stopped_error()
         for child in self._children.values():
-            if child.status in {DOWN, RESTARTING}:
+            if child.status in {DOWN, RESTARTING} or child.exit is not None:
                 self._close(child)
 
     def _on_stop(self, event: out.StopRequested) -> None:
