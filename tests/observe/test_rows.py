@@ -166,6 +166,15 @@ async def test_pages_are_cut_from_the_tree_that_is_left_unfolded(
 
 
 @virtual
+async def test_what_is_folded_above_a_part_of_the_tree_hides_nothing_in_it() -> None:
+    async with open_tree(shop()) as tree:
+        rows = Rows(tree)
+        folded = frozenset({"shop", "shop/office/desk"})
+        page = await rows.latest_page(Query(path="shop/office", folded=folded))
+        assert (paths(page), page.total) == (ALL[6:8], 2)
+
+
+@virtual
 async def test_a_page_may_be_of_a_part_of_the_tree() -> None:
     async with open_tree(shop()) as tree:
         rows = Rows(tree)

@@ -29,9 +29,12 @@ class Walk:
     def __init__(self, query: Query, survey: Survey) -> None:
         self._skip = query.offset
         self._limit = query.limit
-        self._folded = query.folded
+        above = f"{query.path}/" if query.path else ""
+        self._folded = frozenset(  # what is folded above hides nothing of a part
+            path for path in query.folded if f"{path}/".startswith(above)
+        )
         self._survey = survey
-        self._hidden = survey.hidden(query.folded)
+        self._hidden = survey.hidden(self._folded)
         self.rows: list[Row] = []
 
     def total(self, place: Place) -> int:
