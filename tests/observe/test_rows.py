@@ -428,6 +428,7 @@ async def test_there_is_one_look_at_a_time_and_others_wait_for_it() -> None:
 async def test_a_look_that_is_cancelled_is_taken_by_who_waits_for_it() -> None:
     async with open_tree(shop()) as tree:
         rows = Rows(tree, clock=Ticking())
+        assert rows.page(Query(filter="desk")).pending
         async with trio.open_nursery() as nursery:
             with trio.CancelScope() as scope:
                 async with trio.open_nursery() as first:
@@ -437,6 +438,7 @@ async def test_a_look_that_is_cancelled_is_taken_by_who_waits_for_it() -> None:
                     await trio.testing.wait_all_tasks_blocked()
                     scope.cancel()
         assert rows.page(Query()).places == 9
+        assert paths(rows.page(Query(filter="desk"))) == ALL[7:]
 
 
 # ------------------------------------------------------------------------- many places

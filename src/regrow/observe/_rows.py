@@ -98,6 +98,9 @@ class Rows:
             found = survey(self._root, asked)
             self._survey, seconds = await in_slices(found, turns, self._clock)
             self._free_at = self._now() + REST * seconds
+        except BaseException:  # others may wait for what was asked
+            self._asked = asked | self._asked
+            raise
         finally:
             self._looked = None
             looked.set()
