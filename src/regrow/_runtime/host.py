@@ -48,7 +48,7 @@ class Host:
         over: Whether it has ended; its places are closed then, but are still to be found.
         fatal: What no supervisor may handle, such as `KeyboardInterrupt`.
         followers: Those who follow every message, if anybody does.
-        casts: How many casts were sent, for fairness.
+        casts: How many casts were begun, also those refused; for fairness.
         clock: What `now` reads; called where every call counts.
         history: The last things that happened.
         streams: Who reads the events as they come.

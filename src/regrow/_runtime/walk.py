@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["runs"]
 
-LONGEST: Final = (
-    64  # places of one run: what takes 10 µs of each is done in less than 1 ms
-)
+LONGEST: Final = 64  # places of one run: with 10 µs for each, less than 1 ms
 
 
 def runs(root: SupervisorPlace) -> Iterator[list[Place]]:

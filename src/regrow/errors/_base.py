@@ -12,7 +12,7 @@ class RegrowError(Exception):
     """What every exception of regrow is."""
 
 
-# Whatever a class has in its place.
+# Not `error.exceptions`: a class of somebody's may have something else there.
 members_of: Callable[[BaseException], tuple[BaseException, ...]] = cast(
     "Callable[[BaseException], tuple[BaseException, ...]]",
     BaseExceptionGroup.__dict__["exceptions"].__get__,
