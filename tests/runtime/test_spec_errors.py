@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import AsyncGenerator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -747,7 +748,11 @@ async def test_observers_that_could_not_hear_of_anything() -> None:
         async def __call__(self, event: object) -> None: ...
 
     wrong: Any = open_tree
-    for each in (observer, partial(observer, 1), Observer()):
+
+    async def stream(event: object) -> AsyncGenerator[None]:
+        yield
+
+    for each in (observer, partial(observer, 1), Observer(), stream):
         with pytest.raises(SpecError) as caught:
             wrong(supervisor("root"), observers=(one for one in [print, each]))
         assert list(caught.value.findings) == [

@@ -136,9 +136,8 @@ class SupervisorMachine(Requests):
             self._settle(child)
         else:
             self._line.append(Ended(child, event.run, event.exit))
-            if (
-                self._draining and self._work is not None
-            ):  # its turn may be long in coming
+            # Its turn may be long in coming: the work in hand may wait for who asks it.
+            if self._draining and self._work is not None:
                 self._close(child)
 
     def _on_start_failed(self, event: out.StartFailed) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from inspect import isasyncgenfunction
 from random import Random
 from typing import TYPE_CHECKING, cast
 
@@ -69,7 +70,7 @@ def _check_observers(place: str, observers: object) -> Iterator[Finding]:
                 f"an observer is {observer!r}",
                 "Give functions that take an event.",
             )
-        elif is_service(observer):
+        elif is_service(observer) or isasyncgenfunction(observer):
             yield Finding(
                 "invalid_observer",
                 place,
