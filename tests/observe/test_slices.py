@@ -5,7 +5,8 @@ from collections.abc import Generator
 import pytest
 import trio
 
-from regrow.observe._slices import SLICE, at_a_stretch, in_slices
+from regrow._runtime.walk import at_a_stretch
+from regrow.observe._slices import SLICE, in_slices
 from tests.runtime.trees import virtual
 
 

@@ -9,7 +9,7 @@ from regrow._core.health import NEARLY_FULL, Health, Reasons, judge
 from .actor_place import ActorPlace
 from .snapshot import shallow
 from .supervisor import SupervisorLife
-from .walk import runs
+from .walk import at_a_stretch, runs
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -21,10 +21,7 @@ __all__ = ["Checkup", "check_up", "health_of"]
 
 def health_of(root: SupervisorPlace) -> Health:
     """Judge the tree below *root* at a stretch."""
-    checkup = Checkup()
-    for run in runs(root):
-        checkup.look(run)
-    return checkup.health()
+    return at_a_stretch(check_up(root))
 
 
 def check_up(root: SupervisorPlace) -> Generator[None, None, Health]:

@@ -10,7 +10,7 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-__all__ = ["FREELY", "Turns", "at_a_stretch", "in_slices"]
+__all__ = ["FREELY", "Turns", "in_slices"]
 
 SLICE: Final = 0.003  # seconds; a slice ends with the first step that ends later
 
@@ -72,12 +72,3 @@ async def in_slices(
         finally:
             turns.spent(begun_at)
         seconds += clock() - slice_at
-
-
-def at_a_stretch(look: Generator[None, None, T]) -> T:
-    """Run *look* to its end, while nothing else runs; give what it returns."""
-    while True:
-        try:
-            next(look)
-        except StopIteration as end:
-            return cast("T", end.value)

@@ -21,6 +21,8 @@ from regrow.observe._slices import in_slices
 from ._json import Json
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from starlette.requests import Request
 
     from regrow._runtime.place import Place
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Health"]
 
 MOST: Final = 100  # reasons in one answer
-TURN: Final = 500  # places looked at before others run
+STEP: Final = 64  # places looked at before others may run
 
 
 class Health:
@@ -53,7 +55,7 @@ class Health:
 
         The program runs on meanwhile: of what changes, either state may be seen.
         """
-        down = await self.down()
+        down, _seconds = await in_slices(_down(self._running.root))
         health, _seconds = await in_slices(check_up(self._running.root))
         reasons = [
             {"path": path, "status": status, "text": f"{path!r} is {status}"}
@@ -74,33 +76,34 @@ class Health:
         }
         return Json(answer, 200 if ready else 503)
 
-    async def down(self) -> list[tuple[str, str]]:
-        """Give the required places that do not run, and what they do instead.
 
-        Of what is starting, with what it waits for, whether that is required or not.
-        """
-        await trio.lowlevel.checkpoint()
-        found: list[tuple[str, str]] = []
-        ahead: list[Place] = [self._running.root]
-        awaited: list[Place] = []
-        looked = 0
-        while ahead:
-            place = ahead.pop()
-            looked += 1
-            if not looked % TURN:
-                await trio.lowlevel.checkpoint()
-            status = "running" if _runs(place) else str(shallow(place).status)
-            if status == "running":
-                if isinstance(place, SupervisorPlace):
-                    ahead.extend(reversed(place.children.values()))
-                continue
-            if place.parent is None or _required(place) or place in awaited:
-                found.append((place.path, status))
-            life = place.life
-            if status == "starting" and isinstance(life, SupervisorLife):
-                awaited = [*life.busy_with.values()]
-                ahead += awaited
-        return found
+def _down(root: Place) -> Generator[None, None, list[tuple[str, str]]]:
+    """Give the required places that do not run, and what they do instead.
+
+    Of what is starting, with what it waits for, whether that is required or not. Yields
+    now and then, for others to run.
+    """
+    found: list[tuple[str, str]] = []
+    ahead = [root]
+    awaited: list[Place] = []
+    looked = 0
+    while ahead:
+        place = ahead.pop()
+        looked += 1
+        if not looked % STEP:
+            yield
+        status = "running" if _runs(place) else str(shallow(place).status)
+        if status == "running":
+            if isinstance(place, SupervisorPlace):
+                ahead.extend(reversed(place.children.values()))
+            continue
+        if place.parent is None or _required(place) or place in awaited:
+            found.append((place.path, status))
+        life = place.life
+        if status == "starting" and isinstance(life, SupervisorLife):
+            awaited = [*life.busy_with.values()]
+            ahead += awaited
+    return found
 
 
 def _runs(place: Place) -> bool:

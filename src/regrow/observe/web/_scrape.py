@@ -10,7 +10,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
-from regrow.observe._slices import at_a_stretch, in_slices
+from regrow._runtime.walk import at_a_stretch
+from regrow.observe._slices import in_slices
 
 from ._families import families
 from ._measure import measure
