@@ -8,14 +8,7 @@ from regrow.errors import Finding
 
 from .backoff import Backoff
 from .heartbeat import Heartbeat
-from .specs import (
-    ChildSpec,
-    Mailbox,
-    OnFull,
-    OnRestart,
-    RestartType,
-    StartType,
-)
+from .specs import ChildSpec, Mailbox, OnFull, OnRestart, RestartType, StartType
 
 __all__ = [
     "check_heartbeat",

@@ -72,7 +72,7 @@ class Tree:
                 what = f"the spec {name!r} does not stand in"
             else:
                 name = given
-                what = f"{given!r} is no spec of"
+                what = f"{worded(given)} is no spec of"
             text = (
                 f"{what} the tree {self.path!r}. Use the very value that the tree was "
                 "declared with, or tree.ref(path, cls)."

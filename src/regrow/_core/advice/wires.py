@@ -91,8 +91,8 @@ def branches(one: Node, other: Node) -> tuple[Node, Node] | None:
 def _given_to(node: Node) -> Iterator[tuple[Late | ChildSpec, bool]]:
     """Give the refs and specs that a place is given, and whether live ones take their place.
 
-    That is so for late refs in its arguments and in what a partial adds to them, also inside lists,
-    tuples, dicts and other partials; each list once.
+    They do for late refs in its arguments and in what a partial adds to them, also inside
+    lists, tuples, dicts and other partials; each list once.
     """
     given = (*node.traits.preset, *node.traits.args)
     ahead = [(value, True) for value in reversed(given)]
